@@ -1,0 +1,120 @@
+"""Every error that tornadopy raises, in one tree.
+
+::
+
+    TornadopyError
+    ├── ConfigError                 a setting is missing, unknown or wrong (also an AttributeError)
+    ├── ArgumentError               a call got an argument that it cannot use (also a ValueError)
+    ├── UrlError                    a route is not one, or its handler cannot be imported
+    ├── ServerError                 a step of the server was called out of order, a port is taken
+    ├── TemplateError               a template could not be found, read or compiled
+    │   ├── TemplateNotFound
+    │   └── TemplateSyntaxError
+    ├── MissingExtraError           an optional dependency is not installed (also an ImportError)
+    ├── FlashMessageTooLarge        the flashed messages exceed what a cookie can hold
+    └── HttpError                   an answer with an HTTP status (also a tornado.web.HTTPError)
+        ├── HttpBadRequestError     400
+        ├── HttpForbiddenError      403
+        ├── Http404                 404
+        ├── HttpNotAllowError       405
+        └── Http500                 500
+
+A message says what is wrong, where, and what to do; an error that follows from another is chained to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from tornado.web import HTTPError
+
+
+class TornadopyError(Exception):
+    """The root of all errors raised by tornadopy.
+
+    .. versionadded:: 2.0
+    """
+
+
+class ConfigError(TornadopyError, AttributeError):
+    """A setting is missing, unknown or wrong.
+
+    It is an `AttributeError` too, so that ``hasattr(settings, name)`` and ``getattr(settings, name, default)`` work.
+    """
+
+
+class ArgumentError(TornadopyError, ValueError):
+    """A call got an argument that it cannot use."""
+
+
+class UrlError(TornadopyError):
+    """A route is not one, its handler cannot be imported, or two routes share a name."""
+
+
+class ServerError(TornadopyError):
+    """The server cannot go on: a step was called out of order, or an address cannot be bound."""
+
+
+class TemplateError(TornadopyError):
+    """A template could not be found, read or compiled."""
+
+
+class TemplateNotFound(TemplateError):
+    """No folder of the search path holds the template."""
+
+
+class TemplateSyntaxError(TemplateError):
+    """A template could not be compiled; the message names its file and line."""
+
+
+class MissingExtraError(TornadopyError, ImportError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class FlashMessageTooLarge(TornadopyError):
+    """The flashed messages exceed what a cookie can hold."""
+
+
+class HttpError(TornadopyError, HTTPError):
+    """An answer with an HTTP status, raised from a handler or a hook.
+
+    Args:
+        log_message: What the log says, with ``%s`` places for *args*; shown to the client in debug mode alone.
+        *args: Values for the places of *log_message*.
+        **kwargs: ``reason`` replaces the reason phrase of the status line.
+    """
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, log_message: str | None = None, *args: Any, **kwargs: Any) -> None:
+        HTTPError.__init__(self, self.status, log_message, *args, **kwargs)
+
+
+class HttpBadRequestError(HttpError):
+    """400 Bad Request."""
+
+    status = 400
+
+
+class HttpForbiddenError(HttpError):
+    """403 Forbidden."""
+
+    status = 403
+
+
+class Http404(HttpError):
+    """404 Not Found."""
+
+    status = 404
+
+
+class HttpNotAllowError(HttpError):
+    """405 Method Not Allowed."""
+
+    status = 405
+
+
+class Http500(HttpError):
+    """500 Internal Server Error."""
+
+    status = 500
