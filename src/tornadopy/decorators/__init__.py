@@ -1,0 +1,1 @@
+"""Decorators for handlers and functions."""

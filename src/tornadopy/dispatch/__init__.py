@@ -1,0 +1,1 @@
+"""Signals: senders and receivers that do not know each other."""

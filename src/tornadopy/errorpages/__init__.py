@@ -1,0 +1,1 @@
+"""Error pages: what a client sees when a request fails."""

@@ -1,0 +1,1 @@
+"""HTTP modules: hooks for single routes, run by their middleware."""

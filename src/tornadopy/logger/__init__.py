@@ -1,0 +1,1 @@
+"""Logging: the loggers of tornadopy, their configuration, and files shared by several processes."""
