@@ -1,0 +1,159 @@
+"""The middleware pipeline: which hooks a request meets, in which order, and how a phase of them runs.
+
+Built once by the application; handlers run its phases. Knows middlewares by their hooks alone. This is the one place
+where the results of hooks, plain or awaitable, are looked at.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tornadopy.exceptions import ConfigError, TornadopyError
+from tornadopy.utils.imports import import_string
+
+if TYPE_CHECKING:
+    from tornadopy.application import Application
+    from tornadopy.context import RequestContext
+
+Hook = Callable[..., Any]
+
+PHASES = ("call", "request", "render", "response", "endcall", "exception")
+FORWARD = frozenset({"call", "request"})
+SYNCHRONOUS = frozenset({"init", "call", "render"})
+
+
+class Pipeline:
+    """The hooks of one application, collected once.
+
+    Args:
+        middlewares: Middleware objects in the order of their declaration.
+
+    Attributes:
+        call, request, render, response, endcall, exception: The hooks of each phase, in the order a request meets them.
+    """
+
+    __slots__ = ("call", "endcall", "exception", "middlewares", "render", "request", "response")
+
+    def __init__(self, middlewares: Sequence[object] = ()) -> None:
+        self.middlewares = tuple(middlewares)
+        self.call = collect(middlewares, "call")
+        self.request = collect(middlewares, "request")
+        self.render = collect(middlewares, "render")
+        self.response = collect(middlewares, "response")
+        self.endcall = collect(middlewares, "endcall")
+        self.exception = collect(middlewares, "exception")
+
+    def describe(self) -> dict[str, list[str]]:
+        """Return the names of each phase's hooks, as ``tornadopy routes`` prints them."""
+        return {
+            phase: [type(inspect.unwrap(hook).__self__).__name__ for hook in getattr(self, phase)] for phase in PHASES
+        }
+
+
+def create(declared: Iterable[str | type | object]) -> list[object]:
+    """Return a middleware object for each entry of ``MIDDLEWARE_CLASSES``.
+
+    Raises:
+        ConfigError: An entry cannot be imported, is no class, or makes a synchronous hook asynchronous.
+    """
+    return [_create(f"MIDDLEWARE_CLASSES[{index}]", entry) for index, entry in enumerate(declared)]
+
+
+def initialize(middlewares: Sequence[object], application: Application) -> None:
+    """Run ``process_init`` of each middleware, in the order of their declaration.
+
+    Raises:
+        ConfigError: One of them failed.
+    """
+    for middleware in middlewares:
+        hook = getattr(middleware, "process_init", None)
+        if hook is None:
+            continue
+        try:
+            hook(application)
+        except TornadopyError:
+            raise
+        except Exception as exc:
+            name = f"{type(middleware).__module__}.{type(middleware).__qualname__}"
+            raise ConfigError(f"process_init of the middleware {name} failed: {type(exc).__name__}: {exc}") from exc
+
+
+def collect(middlewares: Sequence[object], phase: str) -> tuple[Hook, ...]:
+    """Return the hooks of *phase* in the order a request meets them."""
+    ordered = middlewares if phase in FORWARD else reversed(middlewares)
+    return tuple(hook for each in ordered if (hook := getattr(each, f"process_{phase}", None)) is not None)
+
+
+def run(hooks: Iterator[Hook], context: RequestContext, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
+    """Run *hooks* until one returns a true value or calls ``clear``.
+
+    Synchronous hooks have run when this returns. At the first hook that hands back an awaitable the rest is left to
+    the awaitable returned, which the caller awaits.
+
+    Args:
+        hooks: An iterator, so that a phase that was broken off by an error goes on where it stood.
+        context: The request's context; its ``clear`` is handed to each hook.
+        *args: The hook's arguments; the first stands before ``clear``.
+        **kwargs: Its keyword arguments.
+
+    Returns:
+        None when all has run, else what is to be awaited.
+    """
+    first, *rest = args
+    for hook in hooks:
+        if context.cleared:
+            break
+        result = hook(first, context.clear, *rest, **kwargs)
+        if result is None:
+            continue
+        if inspect.isawaitable(result):
+            return _run_awaiting(result, hooks, context, args, kwargs)
+        if result:
+            break
+    return None
+
+
+async def _run_awaiting(
+    result: Awaitable[Any],
+    hooks: Iterator[Hook],
+    context: RequestContext,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> None:
+    if await result:
+        return
+    waiting = run(hooks, context, *args, **kwargs)
+    if waiting is not None:
+        await waiting
+
+
+def _create(path: str, entry: str | type | object) -> object:
+    if isinstance(entry, str):
+        try:
+            entry = import_string(entry)
+        except ImportError as exc:
+            raise ConfigError(f"{path}: cannot import {entry!r} ({exc}); is its app on the path?") from exc
+    if not inspect.isclass(entry):
+        raise ConfigError(f"{path}: expected a middleware class, got {entry!r} ({type(entry).__name__})")
+    _check_hooks(path, entry)
+    try:
+        return entry()
+    except Exception as exc:
+        raise ConfigError(f"{path}: cannot create {entry.__qualname__}: {type(exc).__name__}: {exc}") from exc
+
+
+def _check_hooks(path: str, middleware: type) -> None:
+    names = {f"process_{phase}" for phase in ("init", *PHASES)}
+    if not any(hasattr(middleware, name) for name in names):
+        raise ConfigError(
+            f"{path}: {middleware.__qualname__} implements no hook; a middleware has at least one of "
+            f"{', '.join(sorted(names))}"
+        )
+    for phase in sorted(SYNCHRONOUS):
+        if inspect.iscoroutinefunction(getattr(middleware, f"process_{phase}", None)):
+            raise ConfigError(
+                f"{path}: process_{phase} of {middleware.__qualname__} is asynchronous; this phase is synchronous "
+                "(request, response, endcall and exception may be async)"
+            )
