@@ -86,7 +86,7 @@ def collect(middlewares: Sequence[object], phase: str) -> tuple[Hook, ...]:
     return tuple(hook for each in ordered if (hook := getattr(each, f"process_{phase}", None)) is not None)
 
 
-def run(hooks: Iterator[Hook], context: RequestContext, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
+def run(hooks: Iterator[Hook], context: RequestContext, /, *args: Any, **kwargs: Any) -> bool | Awaitable[bool]:
     """Run *hooks* until one returns a true value or calls ``clear``.
 
     Synchronous hooks have run when this returns. At the first hook that hands back an awaitable the rest is left to
@@ -96,10 +96,10 @@ def run(hooks: Iterator[Hook], context: RequestContext, *args: Any, **kwargs: An
         hooks: An iterator, so that a phase that was broken off by an error goes on where it stood.
         context: The request's context; its ``clear`` is handed to each hook.
         *args: The hook's arguments; the first stands before ``clear``.
-        **kwargs: Its keyword arguments.
+        **kwargs: Its keyword arguments, of any name.
 
     Returns:
-        None when all has run, else what is to be awaited.
+        Whether a hook ended the phase by a true value (``clear`` alone does not count), or an awaitable of that.
     """
     first, *rest = args
     for hook in hooks:
@@ -111,8 +111,8 @@ def run(hooks: Iterator[Hook], context: RequestContext, *args: Any, **kwargs: An
         if inspect.isawaitable(result):
             return _run_awaiting(result, hooks, context, args, kwargs)
         if result:
-            break
-    return None
+            return True
+    return False
 
 
 async def _run_awaiting(
@@ -121,12 +121,11 @@ async def _run_awaiting(
     context: RequestContext,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-) -> None:
+) -> bool:
     if await result:
-        return
-    waiting = run(hooks, context, *args, **kwargs)
-    if waiting is not None:
-        await waiting
+        return True
+    ended = run(hooks, context, *args, **kwargs)
+    return ended if isinstance(ended, bool) else await ended
 
 
 def _create(path: str, entry: str | type | object) -> object:
