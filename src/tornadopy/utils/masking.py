@@ -1,0 +1,220 @@
+"""Masking of secrets, wherever values are shown to a person.
+
+Called by the debug page and the ``tornadopy settings`` command. It knows names and texts alone: no settings, no
+request. Where a text can be read in two ways, the reading that hides more wins: a masked port is a nuisance, a shown
+password is a leak.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+MASK = "********"
+"""What is shown in the place of a secret."""
+
+ELLIPSIS = "..."
+"""What is shown in the place of a value that is nested too deeply, contains itself, or comes after too many others."""
+
+MAX_DEPTH = 16
+MAX_NODES = 50_000
+
+_SECRET_WORDS = ("secret", "password", "passwd", "token", "key", "cookie", "authorization", "credential", "dsn")
+
+# A text falls into pieces of at most one URL each. A password may hold any punctuation, so only white space, or a
+# delimiter directly before the next scheme, ends a piece.
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.\-]*+://"
+_NEXT_URL = re.compile(rf"""([\s,;|"'<>()\[\]{{}}](?={_SCHEME}))""")
+_NEXT_WORD = re.compile(rf"""(\s|[,;|"'<>()\[\]{{}}](?={_SCHEME}))""")
+_STARTS_WITH_URL = re.compile(rf"\s*{_SCHEME}")
+# What follows the colon of ``http://host:8000/`` is a port; so it is where the URL's word ends without an ``@``.
+_PORT = re.compile(r"\d{1,5}(?=[/?#])")
+_PORT_ENDING_WORD = re.compile(r"\d{1,5}(?:[/?#][^\s@]{0,2000}+)?(?=\s)")
+_WEB_SCHEMES = ("http", "https", "ws", "wss")
+_USER = re.compile(r"://([^:/]*+):")
+
+_LITERAL = r"""[bBrRuUfF]{0,2}(?:"(?:[^"\\]|\\.)*+(?:"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z))"""
+_BRACKETED = rf"""[\w.]*+[(\[{{<](?:{_LITERAL}|[^()\[\]{{}}<>"'])*+[)\]}}>]"""
+_BARE = r"""[^\s,;&)\]}]++"""
+_NAME = r"(?<![\w.\-])(?P<name>[\w.\-]++)"
+_QUOTED_SIGN = r"""\\?["'](?:\]\s*+=(?!=)|\s*+:)\s*+"""  # of 'name': and ["name"] =
+_SIGN = r"(?::\s?[\w.\[\] |]{1,60}?)?\s*+=(?!=)\s*+"  # of name= and name: str =
+_ASSIGNED = rf"{_NAME}(?P<sign>{_QUOTED_SIGN}|{_SIGN})"
+_ASSIGNMENT = re.compile(rf"{_ASSIGNED}(?P<value>{_LITERAL}|{_BRACKETED}|{_BARE})", re.DOTALL)
+_LITERAL_ASSIGNMENT = re.compile(rf"{_ASSIGNED}(?P<value>{_LITERAL})", re.DOTALL)
+_HEADER_LINE = re.compile(r"\b((?:proxy-)?authorization|(?:set-)?cookie)(\s*+:\s*+)[^\r\n]++", re.IGNORECASE)
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether a value of this name must not be shown.
+
+    Returns:
+        True if the name contains, in any case, one of: secret, password, passwd, token, key, cookie, authorization,
+        credential, dsn.
+
+    .. versionadded:: 2.0
+    """
+    folded = name.casefold()
+    return any(word in folded for word in _SECRET_WORDS)
+
+
+def mask_url(text: str) -> str:
+    """Mask the password of each URL in a text.
+
+    ``postgresql://user:pw@host/db`` becomes ``postgresql://user:********@host/db``. A password may hold characters
+    that a URL should quote (``/ @ : #``), since drivers accept them; it reaches to the last ``@`` of its word, or, if
+    the text begins with a URL, to the last ``@`` before the next one.
+
+    .. versionadded:: 2.0
+    """
+    if "://" not in text or "@" not in text:
+        return text
+    boundary = _NEXT_URL if _STARTS_WITH_URL.match(text) else _NEXT_WORD
+    return "".join(map(_mask_one_url, boundary.split(text)))
+
+
+def mask_text(text: str) -> str:
+    """Mask URLs' passwords, and the values that a text gives to secret names.
+
+    For messages and the ``repr`` of objects: ``Account(password='pw')``, ``{'token': 'x'}``, ``?api_key=x``,
+    ``Authorization: Bearer x``.
+
+    .. versionadded:: 2.0
+    """
+    text = _HEADER_LINE.sub(rf"\1\2{MASK}", mask_url(text))
+    return _ASSIGNMENT.sub(_mask_assignment, text)
+
+
+def mask_source(line: str) -> str:
+    """Mask URLs' passwords and the string literals that a line of source code gives to secret names.
+
+    ``password = "pw"`` loses its literal; ``password = form["pw"]`` says nothing secret and stays.
+
+    .. versionadded:: 2.0
+    """
+    return _LITERAL_ASSIGNMENT.sub(_mask_assignment, mask_url(line))
+
+
+def mask_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Mask the values of headers that carry secrets.
+
+    These are ``Authorization``, ``Proxy-Authorization``, ``Cookie``, ``Set-Cookie`` and every header with a secret
+    name; in the others URLs' passwords and secret query arguments (of a ``Referer``) are masked.
+
+    Args:
+        headers: A mapping, or the pairs of name and value.
+
+    Returns:
+        The pairs, in their order.
+
+    .. versionadded:: 2.0
+    """
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return [(name, MASK if is_secret(name) else mask_text(value)) for name, value in pairs]
+
+
+def mask(name: str, value: object) -> Any:
+    """Return a copy of a value that may be shown under this name.
+
+    Values under secret names, at any depth, become `MASK`; so does the second item of a pair whose first is a secret
+    name. In strings and bytes, URLs' passwords are masked. Mappings become `dict`, sequences `list` or `tuple`; objects
+    of other kinds are returned as they are. What is nested deeper than `MAX_DEPTH`, contains itself, or comes after
+    `MAX_NODES` others becomes `ELLIPSIS`.
+
+    .. versionadded:: 2.0
+    """
+    return MASK if is_secret(name) else _Masker().copy(value)
+
+
+def name_of(key: object) -> str:
+    """Return the name that a key of a mapping stands for; an empty one, if it is no text."""
+    if isinstance(key, bytes):
+        return key.decode("latin-1")
+    return key if isinstance(key, str) else ""
+
+
+def is_secret_pair(value: tuple[object, ...]) -> bool:
+    """Tell whether a tuple is a pair of a secret name and its value, as in a list of headers."""
+    return len(value) == 2 and is_secret(name_of(value[0]))
+
+
+def _mask_one_url(piece: str) -> str:
+    end = piece.rfind("@")
+    found = _USER.search(piece, 0, end) if end > 0 else None
+    while found is not None and _has_port(piece, found):
+        found = _USER.search(piece, found.end(), end)
+    return piece if found is None else piece[: found.end()] + MASK + piece[end:]
+
+
+def _has_port(piece: str, found: re.Match[str]) -> bool:
+    """Tell whether a port follows the colon, rather than a password."""
+    if not found[1]:
+        return False  # ``redis://:6379/``: without a host there is no port
+    if _PORT_ENDING_WORD.match(piece, found.end()):
+        return True
+    of_the_web = piece[max(0, found.start() - 5) : found.start()].lower().endswith(_WEB_SCHEMES)
+    return of_the_web and _PORT.match(piece, found.end()) is not None
+
+
+def _mask_assignment(found: re.Match[str]) -> str:
+    if not is_secret(found["name"]):
+        return found[0]
+    value = found["value"]
+    quote = value[-1] if value[-1] in "\"'" and value.lstrip("bBrRuUfF")[0] == value[-1] else ""
+    return f"{found['name']}{found['sign']}{quote}{MASK}{quote}"
+
+
+class _Masker:
+    """One masked copy in the making: its path from the root, and how many values it has met."""
+
+    def __init__(self) -> None:
+        self._path: set[int] = set()
+        self._nodes = 0
+
+    def copy(self, value: object) -> object:
+        self._nodes += 1
+        if isinstance(value, str):
+            return mask_url(value)
+        if isinstance(value, bytes):
+            return mask_url(value.decode("latin-1")).encode("latin-1")
+        if not isinstance(value, Mapping | Sequence | AbstractSet) or isinstance(value, bytearray | memoryview | range):
+            return value
+        if id(value) in self._path or len(self._path) >= MAX_DEPTH or self._nodes > MAX_NODES:
+            return ELLIPSIS
+        self._path.add(id(value))
+        try:
+            return self._copy_container(value)
+        finally:
+            self._path.discard(id(value))
+
+    def _copy_container(self, value: Mapping[object, object] | Sequence[object] | AbstractSet[object]) -> object:
+        if isinstance(value, Mapping):
+            return {self.copy_key(key): self._copy_named(key, item) for key, item in value.items()}
+        if isinstance(value, tuple):
+            return self._copy_tuple(value)
+        items = [self.copy(item) for item in value]
+        return _as_set(items) if isinstance(value, AbstractSet) else items
+
+    def copy_key(self, key: object) -> object:
+        return mask_url(key) if isinstance(key, str) else key
+
+    def _copy_named(self, name: object, value: object) -> object:
+        return MASK if is_secret(name_of(name)) else self.copy(value)
+
+    def _copy_tuple(self, value: tuple[object, ...]) -> tuple[object, ...]:
+        if is_secret_pair(value):
+            return (value[0], MASK)
+        names = getattr(value, "_fields", None)
+        if isinstance(names, tuple) and len(names) == len(value):
+            return tuple(self._copy_named(name, item) for name, item in zip(names, value, strict=True))
+        return tuple(self.copy(item) for item in value)
+
+
+def _as_set(items: list[object]) -> object:
+    """Return a set of the items, or their list where a copy cannot be hashed any more."""
+    try:
+        return set(items)
+    except TypeError:
+        return items
