@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from tornado.web import Finish
 
 from tornadopy.conf import Settings
 from tornadopy.context import RequestContext
@@ -267,7 +268,7 @@ def complete(*hooks: Callable[..., Any] | None) -> tuple[Seen, BaseException | b
 
     try:
         outcome: BaseException | bool = asyncio.run(main())
-    except ValueError as exc:
+    except (ValueError, Finish) as exc:
         outcome = exc
     return [each[0] for each in seen], outcome
 
@@ -313,3 +314,18 @@ def test_a_synchronous_error_at_the_end_comes_out_at_once() -> None:
 
 def test_a_true_value_ends_the_phase_at_the_end_of_a_request_too() -> None:
     assert complete(wait, lambda *args: True, None) == (["A", "B"], True)
+
+
+def finish(*args: Any) -> None:
+    raise Finish
+
+
+async def finish_later(*args: Any) -> None:
+    raise Finish
+
+
+@pytest.mark.parametrize("hook", [finish, finish_later])
+def test_finish_ends_the_phase_at_the_end_of_a_request(hook: Callable[..., Any]) -> None:
+    seen, outcome = complete(None, hook, None)
+    assert seen == ["A", "B"]
+    assert isinstance(outcome, Finish)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tornado.web import Finish
+
 from tornadopy.httpmodule.rules import Hook, Plan, Rules, compile_rules
 from tornadopy.middleware.pipeline import run
 from tornadopy.types import Clear
@@ -89,9 +91,11 @@ class HttpModuleMiddleware:
 
 
 def _run_all(hooks: Iterator[Hook], context: RequestContext, handler: Handler) -> bool | Awaitable[bool]:
-    """Run *hooks*; the error of one comes out when the others have run."""
+    """Run *hooks*; the error of one, unless it is `Finish`, comes out when the others have run."""
     try:
         ended = run(hooks, context, handler)
+    except Finish:
+        raise
     except Exception as exc:
         rest = _run_all(hooks, context, handler)
         if isinstance(rest, bool):
@@ -105,6 +109,8 @@ async def _await_all(
 ) -> bool:
     try:
         return await running
+    except Finish:
+        raise
     except Exception:
         rest = _run_all(hooks, context, handler)
         if not isinstance(rest, bool):
