@@ -1,0 +1,108 @@
+"""The templates of one application: its engine, its search path, its context processors.
+
+Made by the application, used by its handlers; the engines themselves are behind `tornadopy.template.create_loader`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tornadopy.conf import Settings
+from tornadopy.conf.values import thaw
+from tornadopy.exceptions import ConfigError
+from tornadopy.template import create_loader
+from tornadopy.types import TemplateLoader
+from tornadopy.utils.imports import import_string
+
+ContextProcessor = Callable[[Any], Mapping[str, Any]]
+
+
+class TemplateEnvironment:
+    """Make and keep the template loaders of an application.
+
+    Args:
+        conf: The configuration.
+        folders: The apps' template folders, in the order in which they are searched.
+
+    Attributes:
+        context_processors: Functions of the handler whose values every template sees.
+
+    Raises:
+        ConfigError: The engine or a context processor cannot be imported, or an option is unknown.
+        MissingExtraError: The engine is not installed.
+    """
+
+    def __init__(self, conf: Settings, folders: Iterable[Path] = ()) -> None:
+        options = thaw(conf.TEMPLATE_CONFIG)
+        self._engine = options.pop("template_engine", None)
+        self.context_processors = tuple(_import_processors(options.pop("context_processors", ())))
+        self._options: dict[str, Any] = options
+        self._conf = conf
+        self._folders = tuple(folders)
+        self._loaders: dict[Any, Any] = {}
+        self._lock = threading.Lock()
+        self.site_path = conf.TORNADO_CONF.get("template_path")
+        self.create(self.site_path)  # a wrong option is an error at start, not at the first page
+
+    def create(self, template_path: str | None, **options: Any) -> TemplateLoader:
+        """Return a new loader that searches *template_path*, then the apps' folders.
+
+        Args:
+            template_path: The first folder, if any; a relative one starts at ``PROJECT_PATH``.
+            **options: Options of the engine that win over ``TEMPLATE_CONFIG``.
+        """
+        first = [self._conf.path(template_path)] if template_path else []
+        return create_loader(
+            self._engine,
+            [*first, *self._folders],
+            debug=self._conf.DEBUG,
+            options={**self._options, **options},
+            project_path=Path(self._conf.PROJECT_PATH),
+        )
+
+    def loader(self, key: Any, create: Callable[[], Any]) -> Any:
+        """Return the loader kept under *key*, made by *create* when it is first asked for."""
+        loader = self._loaders.get(key)
+        if loader is None:
+            with self._lock:
+                loader = self._loaders.setdefault(key, create())
+        return loader
+
+    def error_template(self, status_code: int) -> str | None:
+        """Return the name of the project's template for errors of *status_code*, if it has one."""
+        loader = self.loader(None, lambda: self.create(self.site_path))
+        names = (f"{status_code}.html", "error.html")
+        return next((name for name in names if loader.exists(name)), None)
+
+    def generate_error(self, name: str, namespace: Mapping[str, Any]) -> bytes:
+        """Return the error page *name*."""
+        page: bytes = self.loader(None, lambda: self.create(self.site_path)).load(name).generate(**namespace)
+        return page
+
+    def reset(self) -> None:
+        """Forget all compiled templates."""
+        for loader in self._loaders.values():
+            loader.reset()
+
+    @property
+    def engine_name(self) -> str:
+        """The name of the engine, for people."""
+        engine = self._engine
+        if engine is None:
+            return "Tornado"
+        return engine if isinstance(engine, str) else f"{engine.__module__}.{engine.__qualname__}"
+
+
+def _import_processors(names: Iterable[Any]) -> Iterable[ContextProcessor]:
+    for index, name in enumerate(names):
+        if callable(name):
+            yield name
+            continue
+        try:
+            yield import_string(name)
+        except ImportError as exc:
+            path = f"TEMPLATE_CONFIG['context_processors'][{index}]"
+            raise ConfigError(f"{path}: cannot import {name!r}: {exc}") from exc
