@@ -89,7 +89,9 @@ def test_a_name_that_cannot_be_imported_is_refused_with_the_cause(write: WriteMo
 
 def test_an_error_inside_the_imported_module_is_shown_and_chained(write: WriteModule) -> None:
     write("broken", "raise ValueError('no key')\n")
-    with pytest.raises(ConfigError, match=r"cannot import 'shopmodules\.broken\.Auth': ValueError: no key$") as caught:
+    with pytest.raises(
+        ConfigError, match=r"cannot import 'shopmodules\.broken\.Auth': ValueError: no key \(.*broken\.py, line 2\)$"
+    ) as caught:
         ModuleLoader().load("COMMON_MODULES[0]", "shopmodules.broken.Auth")
     assert isinstance(caught.value.__cause__, ValueError)
 

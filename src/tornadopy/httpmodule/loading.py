@@ -13,6 +13,7 @@ from tornado.gen import is_coroutine_function
 
 from tornadopy.exceptions import ConfigError
 from tornadopy.httpmodule.base import PHASES, BaseHttpModule
+from tornadopy.utils.errors import describe_error
 from tornadopy.utils.imports import import_string
 
 
@@ -59,7 +60,7 @@ def _import(path: str, name: str) -> Any:
     except ImportError as exc:
         raise ConfigError(f"{path}: cannot import {name!r}: {exc}") from exc
     except Exception as exc:
-        raise ConfigError(f"{path}: cannot import {name!r}: {type(exc).__name__}: {exc}") from exc
+        raise ConfigError(f"{path}: cannot import {name!r}: {describe_error(exc)}") from exc
 
 
 def _only_class(path: str, module: ModuleType) -> type[BaseHttpModule]:
@@ -80,7 +81,7 @@ def _create(path: str, cls: type[BaseHttpModule]) -> BaseHttpModule:
     try:
         return cls()
     except Exception as exc:
-        raise ConfigError(f"{path}: cannot create {full_name(cls)}: {type(exc).__name__}: {exc}") from exc
+        raise ConfigError(f"{path}: cannot create {full_name(cls)}: {describe_error(exc)}") from exc
 
 
 def _check_hooks(path: str, cls: type[BaseHttpModule]) -> None:
