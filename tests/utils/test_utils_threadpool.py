@@ -1,0 +1,179 @@
+"""The pool of threads: bounded, lazy, countable, and it ends."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+
+from tornadopy.utils.threadpool import ThreadPool
+
+WAIT = 10
+variable: ContextVar[str] = ContextVar("variable", default="unset")
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPool]:
+    pool = ThreadPool(lambda: 2, name="pooltest")
+    yield pool
+    assert pool.shutdown(timeout=WAIT)
+
+
+class Gate:
+    """Calls that run until they are let go."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.entered = threading.Semaphore(0)
+
+    def __call__(self) -> str:
+        self.entered.release()
+        assert self.opened.wait(WAIT)
+        return "through"
+
+    def wait_for(self, number: int) -> None:
+        for _ in range(number):
+            assert self.entered.acquire(timeout=WAIT)
+
+
+def threads() -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if each.name.startswith("pooltest")]
+
+
+def test_no_thread_before_the_first_call(pool: ThreadPool) -> None:
+    assert threads() == []
+    assert pool.size == 2
+    assert pool.submit(lambda a, b: a + b, 1, b=2).result(WAIT) == 3
+    assert len(threads()) == 1
+
+
+def test_the_size_is_asked_when_the_threads_are_started() -> None:
+    sizes = [1]
+    pool = ThreadPool(lambda: sizes[0])
+    pool.submit(lambda: None).result(WAIT)
+    sizes[0] = 3
+    assert pool.size == 1
+    assert pool.shutdown()
+    assert pool.size == 3
+
+
+def test_calls_are_counted_and_never_more_run_than_there_are_threads(pool: ThreadPool) -> None:
+    gate = Gate()
+    futures = [pool.submit(gate) for _ in range(5)]
+    gate.wait_for(2)
+    assert (pool.active, pool.queued) == (2, 3)
+    assert futures[-1].cancel()
+    assert (pool.active, pool.queued) == (2, 2)
+    gate.opened.set()
+    assert [future.result(WAIT) for future in futures[:4]] == ["through"] * 4
+    assert (pool.active, pool.queued) == (0, 0)
+
+
+def test_context_variables_come_along_and_changes_stay_in_the_thread(pool: ThreadPool) -> None:
+    def work() -> str:
+        seen = variable.get()
+        variable.set("changed")
+        return seen
+
+    token = variable.set("mine")
+    try:
+        assert pool.submit(work).result(WAIT) == "mine"
+        assert variable.get() == "mine"
+    finally:
+        variable.reset(token)
+    assert pool.submit(work).result(WAIT) == "unset"
+
+
+def test_errors_keep_their_traceback(pool: ThreadPool) -> None:
+    def fail() -> None:
+        raise LookupError("inside")
+
+    with pytest.raises(LookupError, match="inside") as error:
+        pool.submit(fail).result(WAIT)
+    assert error.traceback[-1].name == "fail"
+    assert pool.active == 0
+
+
+def test_stop_iteration_becomes_a_runtime_error(pool: ThreadPool) -> None:
+    with pytest.raises(RuntimeError, match="raised StopIteration") as error:
+        pool.submit(next, iter(())).result(WAIT)
+    assert isinstance(error.value.__cause__, StopIteration)
+
+
+def test_a_call_from_a_thread_of_the_pool_runs_at_once() -> None:
+    """With a single thread, waiting for a second one would never end."""
+    pool = ThreadPool(lambda: 1)
+
+    def outer() -> tuple[int, int]:
+        return threading.get_ident(), pool.submit(threading.get_ident).result(WAIT)
+
+    def failing() -> Any:
+        return pool.submit(next, iter(())).exception(WAIT)
+
+    first, second = pool.submit(outer).result(WAIT)
+    assert first == second
+    assert isinstance(pool.submit(failing).result(WAIT), RuntimeError)
+    assert pool.shutdown()
+
+
+def test_shutdown_waits_for_what_is_queued_and_a_new_call_starts_anew(pool: ThreadPool) -> None:
+    gate = Gate()
+    futures = [pool.submit(gate) for _ in range(4)]
+    gate.wait_for(2)
+    threading.Timer(0.05, gate.opened.set).start()
+    assert pool.shutdown(timeout=WAIT)
+    assert all(future.done() for future in futures)
+    assert threads() == []
+    assert pool.submit(lambda: "again").result(WAIT) == "again"
+
+
+def test_shutdown_after_its_time_cancels_what_is_queued(pool: ThreadPool) -> None:
+    gate = Gate()
+    futures = [pool.submit(gate) for _ in range(3)]
+    gate.wait_for(2)
+    assert pool.shutdown(timeout=0) is False
+    with pytest.raises(CancelledError):
+        futures[2].result(WAIT)
+    assert (pool.active, pool.queued) == (2, 0)
+    gate.opened.set()
+    assert [future.result(WAIT) for future in futures[:2]] == ["through"] * 2
+    assert pool.shutdown(timeout=WAIT) is True
+
+
+def test_shutdown_without_waiting_leaves_the_calls_to_themselves(pool: ThreadPool) -> None:
+    gate = Gate()
+    futures = [pool.submit(gate) for _ in range(3)]
+    gate.wait_for(2)
+    assert pool.shutdown(wait=False) is False
+    gate.opened.set()
+    assert [future.result(WAIT) for future in futures] == ["through"] * 3
+
+
+def test_shutdown_of_what_never_started() -> None:
+    assert ThreadPool(lambda: 1).shutdown() is True
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_starts_threads_of_its_own(pool: ThreadPool) -> None:
+    gate = Gate()
+    held: list[Future[str]] = [pool.submit(gate) for _ in range(3)]
+    gate.wait_for(2)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            result = pool.submit(lambda: "child").result(WAIT)
+            counters = (pool.active, pool.queued)
+            status = 0 if result == "child" and counters == (0, 0) and pool.shutdown(timeout=WAIT) else 2
+        finally:
+            os._exit(status)
+    _, code = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(code) == 0
+    gate.opened.set()
+    assert [future.result(WAIT) for future in held] == ["through"] * 3
