@@ -7,9 +7,11 @@ of what hangs on it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context, ContextVar, copy_context
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +37,16 @@ class RequestContext:
         cleared: Whether a hook has dropped the remaining hooks.
         failure: An error that arose before there was a handler; the handler raises it first.
         state: What middlewares keep for the request, by a key of their own.
+        request_id_if_known: The request's id, if there is one already.
+        variables: The context variables that all code of the request shares.
 
     .. versionadded:: 2.0
     """
 
-    __slots__ = ("_closers", "application", "cleared", "failure", "handler", "request", "route_name", "state")
+    __slots__ = (
+        "_closers", "_tasks", "application", "cleared", "failure", "handler", "request", "request_id_if_known",
+        "route_name", "state", "variables",
+    )  # fmt: skip
 
     def __init__(self, application: Application, request: HTTPServerRequest) -> None:
         self.application = application
@@ -49,7 +56,18 @@ class RequestContext:
         self.cleared = False
         self.failure: BaseException | None = None
         self.state: dict[Any, Any] = {}
+        self.request_id_if_known: str | None = None
+        self.variables: Context = copy_context()
         self._closers: list[Closer] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.variables.run(current_request.set, self)
+
+    @property
+    def request_id(self) -> str:
+        """The id of the request, made when it is first asked for: sixteen hexadecimal digits."""
+        if self.request_id_if_known is None:
+            self.request_id_if_known = secrets.token_hex(8)
+        return self.request_id_if_known
 
     def clear(self) -> None:
         """Drop every remaining hook of every phase for this request."""
@@ -72,6 +90,21 @@ class RequestContext:
                     await result
             except Exception:
                 logging.getLogger("tornado.application").exception("Error at the end of a request, in %r", closer)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run *work* as a task in the request's context variables, and hold it until it is done.
+
+        *work* handles its own errors; only that of a client which is gone may come out of it.
+        """
+        task = asyncio.get_running_loop().create_task(work, context=self.variables)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits for the task gets it; nobody has to
 
     @property
     def has_closers(self) -> bool:

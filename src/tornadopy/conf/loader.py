@@ -17,6 +17,7 @@ from tornadopy.conf import schema
 from tornadopy.conf.defaults import Defaults
 from tornadopy.conf.values import freeze
 from tornadopy.exceptions import ConfigError
+from tornadopy.utils.errors import describe_error
 from tornadopy.utils.suggest import nearest
 
 MODULE_VARIABLES = ("tornadopy_APP_SETTINGS", "TORNADOPY_APP_SETTINGS")
@@ -126,14 +127,11 @@ def import_module(name: str) -> ModuleType:
                 f"settings module {name!r} not found: there is no module {exc.name!r} on the path; start in the "
                 f"project's folder, or name another with --settings or {MODULE_VARIABLES[1]}"
             ) from exc
-        raise ConfigError(f"settings module {name!r} cannot be imported: {exc}") from exc
-    except SyntaxError as exc:
-        place = f"{exc.filename}, line {exc.lineno}"
-        raise ConfigError(f"settings module {name!r} has a syntax error: {exc.msg} ({place})") from exc
+        raise ConfigError(f"settings module {name!r} cannot be imported: {describe_error(exc)}") from exc
     except ConfigError:
         raise
     except Exception as exc:
-        raise ConfigError(f"settings module {name!r} cannot be imported: {type(exc).__name__}: {exc}") from exc
+        raise ConfigError(f"settings module {name!r} cannot be imported: {describe_error(exc)}") from exc
 
 
 def project_path(module: ModuleType | None) -> str:

@@ -10,7 +10,10 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tornado.gen import is_coroutine_function
+
 from tornadopy.exceptions import ConfigError, TornadopyError
+from tornadopy.utils.errors import describe_error
 from tornadopy.utils.imports import import_string
 
 if TYPE_CHECKING:
@@ -134,6 +137,8 @@ def _create(path: str, entry: str | type | object) -> object:
             entry = import_string(entry)
         except ImportError as exc:
             raise ConfigError(f"{path}: cannot import {entry!r} ({exc}); is its app on the path?") from exc
+        except Exception as exc:
+            raise ConfigError(f"{path}: cannot import {entry!r}: {describe_error(exc)}") from exc
     if not inspect.isclass(entry):
         raise ConfigError(f"{path}: expected a middleware class, got {entry!r} ({type(entry).__name__})")
     _check_hooks(path, entry)
@@ -150,9 +155,14 @@ def _check_hooks(path: str, middleware: type) -> None:
             f"{path}: {middleware.__qualname__} implements no hook; a middleware has at least one of "
             f"{', '.join(sorted(names))}"
         )
-    for phase in sorted(SYNCHRONOUS):
-        if inspect.iscoroutinefunction(getattr(middleware, f"process_{phase}", None)):
+    for phase in ("init", *PHASES):
+        hook = getattr(middleware, f"process_{phase}", None)
+        if phase in SYNCHRONOUS and is_coroutine_function(hook):
             raise ConfigError(
                 f"{path}: process_{phase} of {middleware.__qualname__} is asynchronous; this phase is synchronous "
                 "(request, response, endcall and exception may be async)"
+            )
+        if inspect.isgeneratorfunction(hook) or inspect.isasyncgenfunction(hook):
+            raise ConfigError(
+                f"{path}: process_{phase} of {middleware.__qualname__} is a generator; return, do not yield"
             )

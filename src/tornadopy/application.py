@@ -1,0 +1,264 @@
+"""The application: owns configuration, routes and pipeline, from start to stop.
+
+The server hands it each request; it decides which handler class serves it, and makes the handler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from inspect import isawaitable
+from typing import Any, cast
+
+import tornado.web
+from tornado import autoreload
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import AnyMatches, DefaultHostMatches, HostMatches, Rule
+from tornado.web import HTTPError, OutputTransform, RequestHandler
+
+from tornadopy import apps
+from tornadopy.conf import Settings, settings
+from tornadopy.conf.security import check_secrets
+from tornadopy.conf.values import thaw
+from tornadopy.context import RequestContext, current_request
+from tornadopy.delegate import HandlerDelegate, adapt
+from tornadopy.exceptions import ConfigError
+from tornadopy.handler import ErrorHandler
+from tornadopy.hosts import HostFilter
+from tornadopy.lifecycle import LifecycleHandler
+from tornadopy.middleware import pipeline
+from tornadopy.routing import ApplicationRouter, describe_rule
+from tornadopy.server.proxies import incoming_request_id
+from tornadopy.template.environment import TemplateEnvironment
+from tornadopy.utils.imports import import_string
+
+__all__ = ["Application"]
+
+LifecycleHook = Callable[["Application"], Awaitable[None] | None]
+
+
+class Application(tornado.web.Application):
+    """A `tornado.web.Application` with settings, middleware and hooks at start and stop.
+
+    Args:
+        handlers: Routes: what `Server.load_urls` returns, or anything that Tornado accepts.
+        default_host: As Tornado's.
+        transforms: As Tornado's.
+        middlewares: Middleware classes or their dotted names; None takes ``MIDDLEWARE_CLASSES``, ``()`` none.
+        conf: The configuration; None takes the settings in force where the application is built.
+        **tornado_settings: Tornado's settings; they win over ``TORNADO_CONF``.
+
+    Attributes:
+        conf: The application's own, frozen configuration.
+        pipeline: The hooks of its middlewares.
+        on_startup, on_shutdown: Functions to be called with the application, before it serves and after; sync or
+            async. Those of the apps' ``hooks.py`` come first at the start and last at the stop.
+
+    Raises:
+        ConfigError: A setting, a middleware or an app is wrong.
+        UrlError: A route is wrong.
+
+    .. versionadded:: 2.0
+    """
+
+    def __init__(
+        self,
+        handlers: Iterable[Any] | None = None,
+        default_host: str | None = None,
+        transforms: list[type[OutputTransform]] | None = None,
+        middlewares: Sequence[str | type] | None = None,
+        *,
+        conf: Settings | None = None,
+        **tornado_settings: Any,
+    ) -> None:
+        self.conf = settings.current() if conf is None else conf
+        self.on_startup: list[LifecycleHook] = []
+        self.on_shutdown: list[LifecycleHook] = []
+        self.active: set[LifecycleHandler] = set()
+        self.templates = TemplateEnvironment(self.conf, apps.template_folders(self.conf.INSTALLED_APPS))
+        self.pipeline = pipeline.Pipeline()
+        self._idle: asyncio.Event | None = None
+        self._started: list[LifecycleHook] | None = None
+        self._served: dict[type[RequestHandler], type[LifecycleHandler]] = {tornado.web.ErrorHandler: ErrorHandler}
+        self._hosts = HostFilter(self.conf.ALLOWED_HOSTS)
+        self._keeps_request_ids = self.conf.XHEADERS
+        values = self._tornado_settings(tornado_settings)
+        # NOTE: Tornado starts its reloader here, which wants a running loop; ours starts with the application.
+        self._reloads = bool(values.pop("autoreload", values.get("debug")))
+        super().__init__(None, default_host, transforms, autoreload=False, **values)
+        self.settings["autoreload"] = self._reloads
+        self._build_routes(handlers)
+        declared = self.conf.MIDDLEWARE_CLASSES if middlewares is None else middlewares
+        created = pipeline.create(declared)
+        pipeline.initialize(created, self)
+        self.pipeline = pipeline.Pipeline(created)
+        self._logs_requests = not any(getattr(each, "replaces_request_log", False) for each in created)
+
+    def _tornado_settings(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        values: dict[str, Any] = {"debug": self.conf.DEBUG, **thaw(self.conf.TORNADO_CONF), **own}
+        for name in ("template_path", "static_path"):
+            if values.get(name):
+                values[name] = str(self.conf.path(values[name]))
+        for name in ("default_handler_class", "static_handler_class"):
+            if isinstance(values.get(name), str):
+                values[name] = _import_setting(f"TORNADO_CONF[{name!r}]", values[name])
+        if values["debug"] and not values.get("cookie_secret"):
+            values["cookie_secret"] = secrets.token_urlsafe(32)
+            logging.getLogger("tornadopy.tracelog").warning(
+                "TORNADO_CONF['cookie_secret'] is not set: a random one is used until the next start, "
+                "and signed cookies from before it are void"
+            )
+        return values
+
+    def _build_routes(self, handlers: Iterable[Any] | None) -> None:
+        static_rules = self.wildcard_router.rules
+        self.wildcard_router = ApplicationRouter(self, [*static_rules, *(handlers or ())])
+        self.default_router = ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
+        default = self.settings.get("default_handler_class")
+        if default is not None:
+            self.serve_class(default)
+
+    # Routing
+
+    @property
+    def route_names(self) -> frozenset[str]:
+        """The names of all routes."""
+        router = cast("ApplicationRouter", self.default_router)
+        return frozenset(rule.name for rule in router.walk() if rule.name)
+
+    def describe_routes(self) -> list[tuple[str, str, str]]:
+        """Return pattern, name and handler of each route, in the order in which they are tried."""
+        router = cast("ApplicationRouter", self.default_router)
+        return [describe_rule(rule) for rule in router.walk() if not isinstance(rule.target, ApplicationRouter)]
+
+    def add_handlers(self, host_pattern: str, host_handlers: Any) -> None:
+        """Append routes for the hosts that match *host_pattern*, as in Tornado."""
+        matcher = HostMatches(host_pattern)
+        self.default_router.rules.insert(-1, Rule(matcher, ApplicationRouter(self, host_handlers)))
+        if self.default_host is not None:
+            self.wildcard_router.add_rules([(DefaultHostMatches(self, matcher.host_pattern), host_handlers)])
+
+    def serve_class(self, handler_class: type[RequestHandler]) -> type[LifecycleHandler]:
+        """Return the class that serves what is routed to *handler_class*: itself if it is ours, else a subclass."""
+        served = self._served.get(handler_class)
+        if served is None:
+            served = self._served[handler_class] = adapt(handler_class)
+        return served
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HandlerDelegate:
+        """Return the delegate that serves *request*, after the ``call`` hooks have seen it."""
+        context = RequestContext(self, request)
+        token = current_request.set(context)
+        try:
+            if self._keeps_request_ids:
+                context.request_id_if_known = incoming_request_id(request.headers)
+            self._hosts.check(request)
+            if self.pipeline.call:
+                pipeline.run(iter(self.pipeline.call), context, request)
+            return cast("HandlerDelegate", super().find_handler(request, **kwargs))
+        except Exception as error:
+            context.failure = error
+            status = error.status_code if isinstance(error, HTTPError) else 500
+            return self.get_handler_delegate(request, ErrorHandler, {"status_code": status})
+        finally:
+            current_request.reset(token)
+
+    def get_handler_delegate(
+        self,
+        request: HTTPServerRequest,
+        target_class: type[RequestHandler],
+        target_kwargs: dict[str, Any] | None = None,
+        path_args: list[bytes] | None = None,
+        path_kwargs: dict[str, bytes] | None = None,
+    ) -> HandlerDelegate:
+        """Return the delegate that serves *request* by *target_class*; see Tornado's."""
+        context = current_request.get()
+        if context is None or context.request is not request:
+            context = RequestContext(self, request)
+        served = self.serve_class(target_class)
+        return HandlerDelegate(self, context, served, target_kwargs, path_args, path_kwargs)
+
+    # A request's end
+
+    def request_ended(self, handler: LifecycleHandler) -> None:
+        """Take note that *handler* has nothing more to do."""
+        self.active.discard(handler)
+        if self._idle is not None and not self.active:
+            self._idle.set()
+
+    async def wait_until_idle(self) -> None:
+        """Return when no request is running."""
+        self._idle = asyncio.Event()
+        if self.active:
+            await self._idle.wait()
+
+    def log_request(self, handler: RequestHandler) -> None:
+        """Write a finished request to the log, unless a middleware does so."""
+        if self._logs_requests:
+            super().log_request(handler)
+
+    # From start to stop
+
+    def check_secrets(self) -> None:
+        """Refuse secrets that are missing or known.
+
+        Raises:
+            ConfigError: A secret in use is missing, or one is too short or printed in a manual.
+        """
+        check_secrets(self.conf, self.settings, self.pipeline.middlewares)
+
+    async def startup(self) -> None:
+        """Run the start-up hooks: those of the apps in their order, then `on_startup`.
+
+        If one fails, the shut-down hooks run and the error goes on.
+        """
+        if self._started is not None:
+            return
+        hooks = [*apps.load_hooks(self.conf.INSTALLED_APPS, "on_startup"), *self.on_startup]
+        self._started = [*apps.load_hooks(self.conf.INSTALLED_APPS, "on_shutdown"), *self.on_shutdown]
+        try:
+            for hook in hooks:
+                await _call(hook, self)
+        except BaseException:
+            await self.shutdown()
+            raise
+        if self._reloads:
+            autoreload.start()
+
+    async def shutdown(self) -> None:
+        """Run the shut-down hooks in reverse order, each of them even if another fails."""
+        started, self._started = self._started, None
+        if started is None:
+            return
+        for hook in reversed([*started, *(each for each in self.on_shutdown if each not in started)]):
+            try:
+                await _call(hook, self)
+            except Exception:
+                logging.getLogger("tornado.application").exception("Error in the shut-down hook %r", hook)
+
+    def listen(self, port: int, address: str | None = None, *, backlog: int = 4096, **kwargs: Any) -> HTTPServer:
+        """Start a stock HTTP server for this application; see Tornado's.
+
+        `tornadopy.Server` does more: start-up hooks, graceful stop, logs.
+
+        Raises:
+            ConfigError: A secret is missing or known.
+        """
+        self.check_secrets()
+        return super().listen(port, address, backlog=backlog, **kwargs)
+
+
+async def _call(hook: LifecycleHook, application: Application) -> None:
+    result = hook(application)
+    if isawaitable(result):
+        await result
+
+
+def _import_setting(path: str, dotted: str) -> Any:
+    try:
+        return import_string(dotted)
+    except ImportError as exc:
+        raise ConfigError(f"{path}: cannot import {dotted!r}: {exc}") from exc

@@ -1,0 +1,116 @@
+"""From a routed request to a running handler: the delegate that the server feeds, and the classes it makes handlers of.
+
+Called by the application; knows the handler's life cycle and the request's context.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from inspect import iscoroutine
+from typing import TYPE_CHECKING, Any
+
+import tornado.web
+from tornado.concurrent import Future
+from tornado.web import RequestHandler, StaticFileHandler, _HandlerDelegate
+from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
+
+from tornadopy.handler import ErrorHandler, WebHandler
+from tornadopy.lifecycle import LifecycleHandler
+from tornadopy.websocket import WebSocketHandler
+
+if TYPE_CHECKING:
+    from tornadopy.application import Application
+    from tornadopy.context import RequestContext
+
+
+def adapt(handler_class: type[RequestHandler]) -> type[LifecycleHandler]:
+    """Return the class that serves what is routed to *handler_class*.
+
+    A class of ours serves itself. Any other gets a subclass of its own name in which `LifecycleHandler` stands right
+    above Tornado's `RequestHandler`, below everything that the class itself defines. Tornado's own handlers, such as
+    `StaticFileHandler`, get the error pages of `WebHandler` as well.
+    """
+    if issubclass(handler_class, LifecycleHandler):
+        return handler_class
+    if issubclass(handler_class, TornadoWebSocketHandler):
+        base: type[LifecycleHandler] = WebSocketHandler
+    elif handler_class.__module__ == tornado.web.__name__:
+        base = WebHandler
+    else:
+        base = LifecycleHandler
+    names = {"__module__": handler_class.__module__, "__qualname__": handler_class.__qualname__}
+    return type(handler_class.__name__, (handler_class, base), {**names, "__doc__": handler_class.__doc__})
+
+
+class HandlerDelegate(_HandlerDelegate):
+    """Collect a request for its handler, or stream it there, and start the handler."""
+
+    handler: LifecycleHandler
+    handler_class: type[LifecycleHandler]
+
+    def __init__(
+        self,
+        application: Application,
+        context: RequestContext,
+        handler_class: type[LifecycleHandler],
+        handler_kwargs: dict[str, Any] | None,
+        path_args: list[bytes] | None,
+        path_kwargs: dict[str, bytes] | None,
+    ) -> None:
+        super().__init__(application, context.request, handler_class, handler_kwargs, path_args, path_kwargs)
+        self.context = context
+
+    def execute(self) -> Awaitable[None] | None:
+        """Make the handler and start it; return what the server awaits before it streams the body."""
+        self._forget_cached_files()
+        return self.context.variables.run(self._start)
+
+    def _start(self) -> Awaitable[None] | None:
+        application: Application = self.application  # type: ignore[assignment]  # ours, by __init__
+        try:
+            handler: LifecycleHandler = self.handler_class(application, self.request, **self.handler_kwargs)
+        except Exception as error:
+            self.context.failure = error
+            self.path_args, self.path_kwargs = [], {}
+            handler = ErrorHandler(application, self.request, status_code=500)
+        self.handler = handler
+        application.active.add(handler)
+        transforms = [transform(self.request) for transform in application.transforms]
+        if self.stream_request_body:
+            handler._prepared_future = Future()  # type: ignore[assignment]  # Tornado infers None
+        task = asyncio.get_running_loop().create_task(
+            handler._execute(transforms, *self.path_args, **self.path_kwargs), context=self.context.variables
+        )
+        task.add_done_callback(_raise_error)
+        return handler._prepared_future
+
+    def data_received(self, data: bytes) -> Awaitable[None] | None:
+        """Take in a piece of the body; a handler that streams gets it in the request's own context."""
+        if not self.stream_request_body:
+            return super().data_received(data)
+        result = self.context.variables.run(self.handler.data_received, data)
+        return self.context.spawn(result) if iscoroutine(result) else result
+
+    def on_connection_close(self) -> None:
+        """Tell the handler, if there is one yet, that the client is gone."""
+        handler = getattr(self, "handler", None)
+        if handler is not None:
+            handler._connection_closed()
+        else:
+            self.chunks = bytearray()
+            if self.context.has_closers:
+                self.context.spawn(self.context.end())
+
+    def _forget_cached_files(self) -> None:
+        # In debug a change to a template or a static file shows without a restart, as in Tornado.
+        application: Application = self.application  # type: ignore[assignment]  # ours, by __init__
+        if not application.settings.get("compiled_template_cache", True):
+            application.templates.reset()
+        if not application.settings.get("static_hash_cache", True):
+            application.settings.get("static_handler_class", StaticFileHandler).reset()
+
+
+def _raise_error(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.result()  # the handler has answered every error of its own; anything else is for the loop's log

@@ -1,0 +1,195 @@
+"""The handlers that users inherit from: `WebHandler`, `ApiHandler`, `ErrorHandler`.
+
+They add templates, error pages and JSON to the request's way that `tornadopy.lifecycle` walks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import tornado.web
+from tornado.template import BaseLoader
+
+from tornadopy import errorpages
+from tornadopy.conf import settings
+from tornadopy.exceptions import HttpBadRequestError
+from tornadopy.lifecycle import LifecycleHandler
+from tornadopy.response import encode_json, encode_jsonp
+from tornadopy.utils.versions import versions
+
+__all__ = ["ApiHandler", "ErrorHandler", "WebHandler"]
+
+ErrorFormat = Literal["html", "json", "text"]
+
+
+class WebHandler(LifecycleHandler):
+    """A handler with middleware, the project's template engine and error pages.
+
+    Attributes:
+        exception_response: What error pages of this handler consist of, in place of all others: a string, bytes, a
+            dictionary (sent as JSON), or a method of ``(status_code, **kwargs)`` that returns one of these.
+
+    .. versionadded:: 2.0
+    """
+
+    exception_response: Any = None
+
+    def create_template_loader(self, template_path: str) -> BaseLoader:
+        """Return a loader of the project's engine that searches *template_path*, then the apps' folders."""
+        templates = getattr(self.application, "templates", None)
+        if templates is None or "template_loader" in self.settings:
+            return super().create_template_loader(template_path)
+        names = {"autoescape": "autoescape", "template_whitespace": "whitespace"}
+        options = {option: self.settings[name] for name, option in names.items() if name in self.settings}
+        loader: BaseLoader = templates.create(template_path, **options)
+        return loader
+
+    def get_template_namespace(self) -> dict[str, Any]:
+        """Return what every template sees: Tornado's names and what the context processors give."""
+        namespace = super().get_template_namespace()
+        templates = getattr(self.application, "templates", None)
+        for processor in templates.context_processors if templates is not None else ():
+            namespace.update(processor(self))
+        return namespace
+
+    # Error pages
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer an error: `exception_response`, the debug page, the project's template, or the plain page."""
+        if self._should_not_send_content(status_code):
+            self.finish()
+            return
+        own = self.exception_response
+        if own is not None:
+            self.finish(own(status_code, **kwargs) if callable(own) else own)
+            return
+        fmt = self.get_error_format()
+        if self.settings.get("serve_traceback"):
+            self._finish_page(*errorpages.debug_page(self._report_error(status_code, kwargs.get("exc_info")), fmt=fmt))
+            return
+        templates = getattr(self.application, "templates", None)
+        name = templates.error_template(status_code) if templates is not None and fmt == "html" else None
+        if templates is None or name is None:
+            self._finish_page(*self._production_page(status_code, fmt))
+            return
+        namespace = {
+            **self.get_template_namespace(),
+            "status_code": status_code,
+            "reason": self._reason,
+            "request_id": self.context.request_id,
+        }
+        self.finish(templates.generate_error(name, namespace))
+
+    def get_error_format(self) -> ErrorFormat:
+        """Return the form of error pages that the client asks for, by its ``Accept`` header."""
+        return errorpages.negotiate(self.request.headers.get("Accept", ""))
+
+    def _write_last_resort(self, status_code: int) -> None:
+        if self._headers_written or self._answered or self._should_not_send_content(status_code):
+            return
+        self._write_buffer.clear()
+        self._finish_page(*self._production_page(status_code, self.get_error_format()))
+
+    def _production_page(self, status_code: int, fmt: ErrorFormat) -> tuple[str, bytes]:
+        return errorpages.production_page(status_code, self._reason, self.context.request_id, fmt=fmt)
+
+    def _finish_page(self, content_type: str, page: bytes) -> None:
+        self.set_header("Content-Type", content_type)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(page)
+
+    def _report_error(self, status_code: int, exc_info: Any) -> errorpages.ErrorReport:
+        request = self.request
+        describe_routes = getattr(self.application, "describe_routes", None)
+        conf = getattr(self.application, "conf", None) or settings.current()
+        return errorpages.ErrorReport(
+            status=status_code,
+            reason=self._reason,
+            request_id=self.context.request_id,
+            exc_info=exc_info,
+            handler_name=f"{type(self).__module__}.{type(self).__qualname__}",
+            request=errorpages.RequestReport(
+                method=str(request.method),
+                uri=str(request.uri),
+                version=request.version,
+                protocol=request.protocol,
+                host=request.host,
+                remote_ip=str(request.remote_ip),
+                headers=list(request.headers.get_all()),
+                query_arguments=request.query_arguments,
+                body_arguments=request.body_arguments,
+                cookies={name: morsel.value for name, morsel in request.cookies.items()},
+                files=[each["filename"] for files in request.files.values() for each in files],
+            ),
+            settings=conf.as_dict(),
+            versions=versions(),
+            routes=describe_routes() if status_code == 404 and describe_routes is not None else None,
+        )
+
+
+class ApiHandler(WebHandler):
+    """A handler that answers in JSON or, if asked to, in JSONP.
+
+    .. versionadded:: 2.0
+    """
+
+    def get_format(self, params_name: str = "format") -> str:
+        """Return the format that the client asks for: by the argument *params_name*, then by ``Accept``.
+
+        Returns:
+            ``"json"``, ``"jsonp"``, or whatever else was asked for.
+        """
+        asked = self.get_argument(params_name, None)
+        if asked:
+            return asked.lower()
+        accepted = [part.split(";")[0].strip().lower() for part in self.request.headers.get("Accept", "").split(",")]
+        for kind in filter(None, accepted):
+            if kind in {"application/json", "application/*", "*/*"} or kind.endswith("+json"):
+                return "json"
+            if kind in {"application/javascript", "text/javascript"}:
+                return "jsonp"
+        return next(filter(None, accepted), "json")
+
+    def write_api(
+        self,
+        obj: Any,
+        nofail: bool = False,
+        ensure_ascii: bool = True,
+        fmt: str | None = None,
+    ) -> None:
+        """Write *obj* in the format that the client asks for.
+
+        Args:
+            obj: What to write.
+            nofail: Whether an unknown format gets *obj* as it is (a string, bytes or a dictionary).
+            ensure_ascii: Whether other characters are escaped in JSON.
+            fmt: The format, if it is not up to the client.
+
+        Raises:
+            HttpBadRequestError: The format is unknown, or the name of the JSONP callback is none.
+        """
+        fmt = fmt or self.get_format()
+        if fmt == "json":
+            self.set_header("Content-Type", "application/json; charset=UTF-8")
+            self.write(encode_json(obj, ensure_ascii=ensure_ascii))
+        elif fmt == "jsonp":
+            script = encode_jsonp(self.get_argument("callback", "callback"), obj, ensure_ascii=ensure_ascii)
+            self.set_header("Content-Type", "application/javascript; charset=UTF-8")
+            self.set_header("X-Content-Type-Options", "nosniff")
+            self.write(script)
+        elif nofail:
+            self.write(obj)
+        else:
+            raise HttpBadRequestError("unknown format %r; json and jsonp are known", fmt[:40])
+
+    def get_error_format(self) -> ErrorFormat:
+        """Return the form of error pages: JSON, unless the client prefers another."""
+        accept = self.request.headers.get("Accept", "")
+        return errorpages.negotiate(accept) if accept and "*/*" not in accept else "json"
+
+
+class ErrorHandler(tornado.web.ErrorHandler, WebHandler):
+    """Answer every request with the error page of ``status_code``; it serves the paths that no route matches.
+
+    .. versionadded:: 2.0
+    """
