@@ -1,1 +1,1 @@
-"""Mixins for handlers."""
+"""Mixins for handlers: ``flash_message``."""
