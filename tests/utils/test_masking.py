@@ -129,6 +129,7 @@ class TestMaskText:
             ("secret=SecretStr('a b'), n=1", f"secret={MASK}, n=1"),
             ("keys=['a', 'b'], n=1", f"keys={MASK}, n=1"),
             ("password='cut off in", f"password={MASK}"),
+            ("[(b'cookie', b'x'), ('a', 'b')]", f"[(b'cookie', '{MASK}'), ('a', 'b')]"),
             ("a\nAuthorization: Bearer abc def\nb", f"a\nAuthorization: {MASK}\nb"),
             ("Set-Cookie: a=b; Path=/", f"Set-Cookie: {MASK}"),
             ("cannot reach redis://:pw@h", f"cannot reach redis://:{MASK}@h"),
@@ -137,7 +138,9 @@ class TestMaskText:
     def test_values_of_secret_names_are_masked(self, text: str, expected: str) -> None:
         assert mask_text(text) == expected
 
-    @pytest.mark.parametrize("text", ["KeyError: 'name'", "x=1, y='b'", "if key == 'a'", "name: 'key'", "the key"])
+    @pytest.mark.parametrize(
+        "text", ["KeyError: 'name'", "['key', 'value']", "x=1, y='b'", "if key == 'a'", "name: 'key'", "the key"]
+    )
     def test_other_texts_stay_as_they_are(self, text: str) -> None:
         assert mask_text(text) == text
 
@@ -155,6 +158,11 @@ class TestMaskSource:
             ('settings["cookie_secret"] = "x"', f'settings["cookie_secret"] = "{MASK}"'),
             ("login(user='a', password='b')", f"login(user='a', password='{MASK}')"),
             ("form = {'password': b'x'}", f"form = {{'password': '{MASK}'}}"),
+            ("form = {'password': ['x', 'y']}", f"form = {{'password': {MASK}}}"),
+            ('PASSWORD = """x', f"PASSWORD = {MASK}"),
+            ("PASSWORD = '''x'''", f"PASSWORD = '{MASK}'"),
+            ("[('Cookie', 'x')]", f"[('Cookie', '{MASK}')]"),
+            ("get('/?token=x&a=1')", f"get('/?token={MASK}&a=1')"),
             ('URL = "postgresql://u:p@h/d"', f'URL = "postgresql://u:{MASK}@h/d"'),
         ],
     )
@@ -162,7 +170,16 @@ class TestMaskSource:
         assert mask_source(line) == expected
 
     @pytest.mark.parametrize(
-        "line", ['token = form["pw"]', 'if key == "x":', "except KeyError as exc:", "key = make(1)", "user = 'x'"]
+        "line",
+        [
+            'token = form["pw"]',
+            'if key == "x":',
+            "except KeyError as exc:",
+            "key = make(1)",
+            "user = 'x'",
+            "password = ''",
+            "a = get('token', b'')",
+        ],
     )
     def test_code_without_a_secret_literal_stays_as_it_is(self, line: str) -> None:
         assert mask_source(line) == line

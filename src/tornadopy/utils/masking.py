@@ -35,15 +35,21 @@ _PORT_ENDING_WORD = re.compile(r"\d{1,5}(?:[/?#][^\s@]{0,2000}+)?(?=\s)")
 _WEB_SCHEMES = ("http", "https", "ws", "wss")
 _USER = re.compile(r"://([^:/]*+):")
 
-_LITERAL = r"""[bBrRuUfF]{0,2}(?:"(?:[^"\\]|\\.)*+(?:"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z))"""
+_LONG_LITERAL = r"""(?:\"{3}.*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z))"""
+_LITERAL = rf"[bBrRuUfF]{{0,2}}(?:{_LONG_LITERAL}|" r""""(?:[^"\\]|\\.)*+(?:"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z))"""
 _BRACKETED = rf"""[\w.]*+[(\[{{<](?:{_LITERAL}|[^()\[\]{{}}<>"'])*+[)\]}}>]"""
 _BARE = r"""[^\s,;&)\]}]++"""
 _NAME = r"(?<![\w.\-])(?P<name>[\w.\-]++)"
 _QUOTED_SIGN = r"""\\?["'](?:\]\s*+=(?!=)|\s*+:)\s*+"""  # of 'name': and ["name"] =
 _SIGN = r"(?::\s?[\w.\[\] |]{1,60}?)?\s*+=(?!=)\s*+"  # of name= and name: str =
-_ASSIGNED = rf"{_NAME}(?P<sign>{_QUOTED_SIGN}|{_SIGN})"
+_PAIR_SIGN = r"""(?P<pair>["'],\s*+)"""  # of ("name", value)
+_ASSIGNED = rf"{_NAME}(?P<sign>{_QUOTED_SIGN}|{_SIGN}|{_PAIR_SIGN})"
+_PAIR_START = re.compile(r"""\([bBrRuU]{0,2}["']\Z""")
 _ASSIGNMENT = re.compile(rf"{_ASSIGNED}(?P<value>{_LITERAL}|{_BRACKETED}|{_BARE})", re.DOTALL)
-_LITERAL_ASSIGNMENT = re.compile(rf"{_ASSIGNED}(?P<value>{_LITERAL})", re.DOTALL)
+_LITERALS = rf"[\[({{]\s*+{_LITERAL}(?:\s*+,\s*+{_LITERAL})*+\s*+,?\s*+[\])}}]"
+_EMPTY_LITERAL = r"""\w{0,2}(?:\"\"(?!\")|''(?!'))"""
+_LITERAL_ASSIGNMENT = re.compile(rf"{_ASSIGNED}(?P<value>{_LITERALS}|(?!{_EMPTY_LITERAL}){_LITERAL})", re.DOTALL)
+_QUERY_ARGUMENT = re.compile(r"""(?P<start>[?&])(?P<name>[\w.\-]++)=(?P<value>[^\s&#"'<>]++)""")
 _HEADER_LINE = re.compile(r"\b((?:proxy-)?authorization|(?:set-)?cookie)(\s*+:\s*+)[^\r\n]++", re.IGNORECASE)
 
 
@@ -78,8 +84,8 @@ def mask_url(text: str) -> str:
 def mask_text(text: str) -> str:
     """Mask URLs' passwords, and the values that a text gives to secret names.
 
-    For messages and the ``repr`` of objects: ``Account(password='pw')``, ``{'token': 'x'}``, ``?api_key=x``,
-    ``Authorization: Bearer x``.
+    For messages and the ``repr`` of objects: ``Account(password='pw')``, ``{'token': 'x'}``, ``('token', 'x')``,
+    ``?api_key=x``, ``Authorization: Bearer x``.
 
     .. versionadded:: 2.0
     """
@@ -90,11 +96,12 @@ def mask_text(text: str) -> str:
 def mask_source(line: str) -> str:
     """Mask URLs' passwords and the string literals that a line of source code gives to secret names.
 
-    ``password = "pw"`` loses its literal; ``password = form["pw"]`` says nothing secret and stays.
+    ``password = "pw"`` loses its literal; ``password = form["pw"]`` and ``password = ""`` say nothing secret and stay.
 
     .. versionadded:: 2.0
     """
-    return _LITERAL_ASSIGNMENT.sub(_mask_assignment, mask_url(line))
+    line = _QUERY_ARGUMENT.sub(_mask_query_argument, mask_url(line))
+    return _LITERAL_ASSIGNMENT.sub(_mask_assignment, line)
 
 
 def mask_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -161,9 +168,15 @@ def _has_port(piece: str, found: re.Match[str]) -> bool:
 def _mask_assignment(found: re.Match[str]) -> str:
     if not is_secret(found["name"]):
         return found[0]
+    if found["pair"] and not _PAIR_START.search(found.string[max(0, found.start() - 4) : found.start()]):
+        return found[0]
     value = found["value"]
     quote = value[-1] if value[-1] in "\"'" and value.lstrip("bBrRuUfF")[0] == value[-1] else ""
     return f"{found['name']}{found['sign']}{quote}{MASK}{quote}"
+
+
+def _mask_query_argument(found: re.Match[str]) -> str:
+    return f"{found['start']}{found['name']}={MASK}" if is_secret(found["name"]) else found[0]
 
 
 class _Masker:
