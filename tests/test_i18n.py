@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +39,11 @@ def compile_mo(catalog: dict[str, str]) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def tornados_locales(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def tornados_locales(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tornado's locales are the process's: give them back as they were."""
     for name in ("_translations", "_default_locale", "_supported_locales", "_use_gettext"):
         monkeypatch.setattr(locale, name, getattr(locale, name))
     monkeypatch.setattr(locale.Locale, "_cache", {})
-    return
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ def handler(address: str | None, **attributes: object) -> Page:
         headers=HTTPHeaders({"Host": "localhost"}),
         connection=Connection(),  # type: ignore[arg-type]
     )
-    request.remote_ip = address  # type: ignore[assignment]
+    request.remote_ip = address
     return Page(application, request)
 
 

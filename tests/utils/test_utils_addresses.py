@@ -9,10 +9,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tornadopy.exceptions import ArgumentError, ConfigError
-from tornadopy.utils.addresses import parse_addresses
+from tornadopy.utils.addresses import AddressSet, parse_addresses
 
 
-def parse(*entries: str) -> object:
+def parse(*entries: str) -> AddressSet:
     return parse_addresses(entries, source="WHITELIST")
 
 

@@ -8,6 +8,7 @@ import pickle
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -150,7 +151,7 @@ class TestSleep:
 
     def test_it_can_be_yielded_in_a_tornado_coroutine(self) -> None:
         @gen.coroutine
-        def work() -> object:
+        def work() -> Any:
             yield sleep(0)
             return "done"
 

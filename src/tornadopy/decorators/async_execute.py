@@ -63,8 +63,8 @@ def async_execute(function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
     ``Report.collect.__wrapped__``.
 
     The keyword ``callback`` names a function that is called with the result, in the thread of the event loop; a
-    function that takes an argument of that name gets it itself. Context variables (the current request, the database
-    scope) are those of the caller. An error comes out of the ``await`` with its traceback. Cancelling the ``await``
+    function that takes an argument of that name gets it itself. Context variables, such as the current request, are
+    those of the caller. An error comes out of the ``await`` with its traceback. Cancelling the ``await``
     takes a queued call out of the queue; one that runs goes on, and its result is dropped (an error is logged).
 
     Raises:

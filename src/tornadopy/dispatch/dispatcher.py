@@ -197,7 +197,7 @@ class Signal:
         for each in receivers:
             try:
                 response = each(signal=self, sender=sender, **named)
-            except Exception as exc:  # noqa: BLE001 - the caller asked for it, and gets it
+            except Exception as exc:
                 response = _log_error(each, exc)
             responses.append((each, response))
         return responses
@@ -212,7 +212,7 @@ class Signal:
         async def call(each: Receiver) -> Any:
             try:
                 return await each(signal=self, sender=sender, **named)
-            except Exception as exc:  # noqa: BLE001 - the caller asked for it, and gets it
+            except Exception as exc:
                 return _log_error(each, exc)
 
         return list(zip(receivers, await _gather([call(each) for each in receivers]), strict=True))
