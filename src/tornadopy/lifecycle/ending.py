@@ -1,0 +1,93 @@
+"""What comes after the response: ``endcall`` hooks, `complete_finish`, the end of what the request has opened."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator
+
+from tornado.web import Finish
+
+from tornadopy.lifecycle.errors import FailingHandler
+from tornadopy.middleware.pipeline import Hook, run
+
+
+class EndingHandler(FailingHandler):
+    """The part of a handler that concludes its request, once, whatever happened to it."""
+
+    def complete_finish(self) -> Awaitable[None] | None:
+        """Run after `on_finish` and the ``endcall`` hooks; may be async.
+
+        .. versionadded:: 2.0
+        """
+        return None
+
+    def _conclude(self) -> None:
+        """Run the ``endcall`` hooks and `complete_finish`, once, then end what the request has opened."""
+        if not self._concluded:
+            self._concluded = True
+            hooks = iter(self._pipeline.endcall)
+            waiting = self._run_endcall(hooks)
+            completing = None if waiting is not None else self._run_complete_finish()
+            if waiting is not None or completing is not None:
+                self._spawn(self._conclude_after(waiting, hooks, completing))
+                return
+            self._completed = True
+        self._end()
+
+    def _run_endcall(self, hooks: Iterator[Hook]) -> Awaitable[bool] | None:
+        """Run *hooks*; an error is reported, and the hooks after it still clean up."""
+        while True:
+            try:
+                result = run(hooks, self.context, self)
+            except Finish:
+                return None
+            except Exception as error:
+                self._report(error)
+            else:
+                return None if isinstance(result, bool) else result
+
+    def _run_complete_finish(self) -> Awaitable[None] | None:
+        try:
+            return self.complete_finish()
+        except Exception as error:
+            self._report(error)
+            return None
+
+    async def _conclude_after(
+        self, waiting: Awaitable[bool] | None, hooks: Iterator[Hook], completing: Awaitable[None] | None
+    ) -> None:
+        while waiting is not None:
+            try:
+                await waiting
+                break
+            except Finish:
+                break
+            except Exception as error:
+                self._report(error)
+            waiting = self._run_endcall(hooks)
+        if completing is None:
+            completing = self._run_complete_finish()
+        try:
+            if completing is not None:
+                await completing
+        except Exception as error:
+            self._report(error)
+        self._completed = True
+        self._end()
+
+    def _end(self) -> None:
+        """End the request once its response is through and its handler has returned."""
+        if self._completed and self._returned:
+            if self.context.has_closers:
+                self._spawn(self.context.end())
+            ended = getattr(self.application, "request_ended", None)
+            if ended is not None:
+                ended(self)
+
+    def _connection_closed(self) -> None:
+        """Take note that the client is gone; a handler that has returned will not finish any more."""
+        self._aborted = True
+        try:
+            self.on_connection_close()
+        finally:
+            if self._returned:
+                self._conclude()

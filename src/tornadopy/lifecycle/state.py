@@ -1,0 +1,53 @@
+"""What a handler remembers of its request's way; the ground that the other rooms of `tornadopy.lifecycle` stand on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+from tornado.web import RequestHandler
+
+from tornadopy.context import RequestContext
+from tornadopy.middleware.pipeline import Hook, Pipeline
+
+
+class HandlerState(RequestHandler):
+    """A Tornado handler with the state of its request.
+
+    Attributes:
+        context: The request's `RequestContext`.
+        _pipeline: The application's hooks.
+        _url_kwargs: The keyword arguments of the route and its `Url`, for this request alone.
+        _task: The task that runs the handler.
+        _flush_task, _finish_task: What sends the response once its asynchronous hooks are through.
+        _response_hooks: The response hooks that have not run yet; None before the first.
+        _sealed: Whether `finish` has been called and waits for asynchronous hooks.
+        _aborted: Whether the client is gone.
+        _returned: Whether the handler's method has returned.
+        _concluded, _completed: Whether what comes after the response has begun, and is through.
+        _streamed_length: The bytes of body that have been flushed before the end.
+    """
+
+    context: RequestContext
+    _pipeline: Pipeline
+    _url_kwargs: dict[str, Any]
+
+    _task: asyncio.Task[Any] | None = None
+    _flush_task: asyncio.Task[None] | None = None
+    _finish_task: asyncio.Task[None] | None = None
+    _response_hooks: Iterator[Hook] | None = None
+    _sealed = False
+    _aborted = False
+    _returned = False
+    _concluded = False
+    _completed = False
+    _streamed_length = 0
+
+    @property
+    def _answered(self) -> bool:
+        return self._finished or self._sealed
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run *work* as a task of this request, in the context that its handler sees."""
+        return self.context.spawn(work)
