@@ -33,6 +33,7 @@ from tornadopy.middleware import pipeline
 from tornadopy.routing import ApplicationRouter, describe_rule
 from tornadopy.server.proxies import incoming_request_id
 from tornadopy.template.environment import TemplateEnvironment
+from tornadopy.utils.addresses import parse_addresses
 from tornadopy.utils.imports import import_string
 
 __all__ = ["Application"]
@@ -83,6 +84,7 @@ class Application(tornado.web.Application):
         self._idle: asyncio.Event | None = None
         self._started: list[LifecycleHook] | None = None
         self._served: dict[type[RequestHandler], type[LifecycleHandler]] = {tornado.web.ErrorHandler: ErrorHandler}
+        parse_addresses(self.conf.WHITELIST, source="WHITELIST")  # a wrong entry is an error at start
         self._hosts = HostFilter(self.conf.ALLOWED_HOSTS)
         self._keeps_request_ids = self.conf.XHEADERS
         values = self._tornado_settings(tornado_settings)

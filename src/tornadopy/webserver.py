@@ -257,7 +257,8 @@ class Server:
             await stop_serving(server, application, application.conf.SHUTDOWN_TIMEOUT)
         finally:
             await application.shutdown()
-            async_execute.pool.shutdown(wait=True, timeout=application.conf.SHUTDOWN_TIMEOUT)
+            # It waits for running calls, which must not keep the loop from serving what is left.
+            await asyncio.to_thread(async_execute.pool.shutdown, timeout=application.conf.SHUTDOWN_TIMEOUT)
             restore()
 
     def stop(self) -> None:

@@ -6,10 +6,9 @@ whose headers are believed.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Awaitable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any
 
 from tornado.httputil import (
@@ -21,7 +20,7 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 
-from tornadopy.exceptions import ConfigError
+from tornadopy.utils.addresses import parse_addresses
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{7,127}")
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -50,9 +49,8 @@ class TrustedProxies(HTTPServerConnectionDelegate):
 
     def __init__(self, delegate: HTTPServerConnectionDelegate, trusted: Sequence[str]) -> None:
         self._delegate = delegate
-        self._networks = tuple(_network(index, each) for index, each in enumerate(trusted or _LOOPBACK))
+        self._addresses = parse_addresses(trusted or _LOOPBACK, source="TRUSTED_PROXIES")
         self._trusts_unix = not trusted
-        self.is_trusted = functools.lru_cache(4096)(self._is_trusted)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Return the delegate of a new request."""
@@ -68,13 +66,9 @@ class TrustedProxies(HTTPServerConnectionDelegate):
             return self.is_trusted(str(context.remote_ip))
         return self._trusts_unix
 
-    def _is_trusted(self, address: str) -> bool:
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
-        mapped = getattr(parsed, "ipv4_mapped", None)
-        return any((mapped or parsed) in network for network in self._networks)
+    def is_trusted(self, address: str) -> bool:
+        """Whether *address* is that of a trusted proxy."""
+        return address in self._addresses
 
 
 class _ForwardedRequest(HTTPMessageDelegate):
@@ -136,10 +130,3 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _network(index: int, entry: str) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(entry, strict=False)
-    except ValueError as exc:
-        raise ConfigError(f"TRUSTED_PROXIES[{index}]: {entry!r} is neither an address nor a network ({exc})") from exc
