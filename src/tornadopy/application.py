@@ -25,7 +25,7 @@ from tornadopy.conf.security import check_secrets
 from tornadopy.conf.values import thaw
 from tornadopy.context import RequestContext, current_request
 from tornadopy.delegate import HandlerDelegate, adapt
-from tornadopy.exceptions import ConfigError
+from tornadopy.exceptions import ConfigError, ServerError, TornadopyError
 from tornadopy.handler import ErrorHandler
 from tornadopy.hosts import HostFilter
 from tornadopy.lifecycle import LifecycleHandler
@@ -34,6 +34,7 @@ from tornadopy.routing import ApplicationRouter, describe_rule
 from tornadopy.server.proxies import incoming_request_id
 from tornadopy.template.environment import TemplateEnvironment
 from tornadopy.utils.addresses import parse_addresses
+from tornadopy.utils.errors import describe_error
 from tornadopy.utils.imports import import_string
 
 __all__ = ["Application"]
@@ -215,7 +216,10 @@ class Application(tornado.web.Application):
     async def startup(self) -> None:
         """Run the start-up hooks: those of the apps in their order, then `on_startup`.
 
-        If one fails, the shut-down hooks run and the error goes on.
+        If one fails, the shut-down hooks run.
+
+        Raises:
+            ServerError: A hook failed.
         """
         if self._started is not None:
             return
@@ -223,7 +227,7 @@ class Application(tornado.web.Application):
         self._started = [*apps.load_hooks(self.conf.INSTALLED_APPS, "on_shutdown"), *self.on_shutdown]
         try:
             for hook in hooks:
-                await _call(hook, self)
+                await _start(hook, self)
         except BaseException:
             await self.shutdown()
             raise
@@ -251,6 +255,16 @@ class Application(tornado.web.Application):
         """
         self.check_secrets()
         return super().listen(port, address, backlog=backlog, **kwargs)
+
+
+async def _start(hook: LifecycleHook, application: Application) -> None:
+    try:
+        await _call(hook, application)
+    except TornadopyError:
+        raise
+    except Exception as exc:
+        name = f"{getattr(hook, '__module__', '')}.{getattr(hook, '__qualname__', hook)}"
+        raise ServerError(f"the start-up hook {name} failed: {describe_error(exc)}") from exc
 
 
 async def _call(hook: LifecycleHook, application: Application) -> None:

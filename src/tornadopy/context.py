@@ -36,7 +36,6 @@ class RequestContext:
         route_name: The name of the route that matched, if it has one.
         cleared: Whether a hook has dropped the remaining hooks.
         failure: An error that arose before there was a handler; the handler raises it first.
-        state: What middlewares keep for the request, by a key of their own.
         request_id_if_known: The request's id, if there is one already.
         variables: The context variables that all code of the request shares.
 
@@ -44,8 +43,8 @@ class RequestContext:
     """
 
     __slots__ = (
-        "_closers", "_tasks", "application", "cleared", "failure", "handler", "request", "request_id_if_known",
-        "route_name", "state", "variables",
+        "_closers", "_state", "_tasks", "application", "cleared", "failure", "handler", "request",
+        "request_id_if_known", "route_name", "variables",
     )  # fmt: skip
 
     def __init__(self, application: Application, request: HTTPServerRequest) -> None:
@@ -55,12 +54,20 @@ class RequestContext:
         self.route_name: str | None = None
         self.cleared = False
         self.failure: BaseException | None = None
-        self.state: dict[Any, Any] = {}
         self.request_id_if_known: str | None = None
         self.variables: Context = copy_context()
-        self._closers: list[Closer] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        # PERF: most requests need none of these (benchmarks/overhead.py).
+        self._state: dict[Any, Any] | None = None
+        self._closers: list[Closer] | None = None
+        self._tasks: set[asyncio.Task[None]] | None = None
         self.variables.run(current_request.set, self)
+
+    @property
+    def state(self) -> dict[Any, Any]:
+        """What middlewares keep for the request, by a key of their own."""
+        if self._state is None:
+            self._state = {}
+        return self._state
 
     @property
     def request_id(self) -> str:
@@ -78,6 +85,8 @@ class RequestContext:
 
         Closers run in reverse order, whatever happened to the request, `clear` included; they may be asynchronous.
         """
+        if self._closers is None:
+            self._closers = []
         self._closers.append(closer)
 
     async def end(self) -> None:
@@ -97,12 +106,15 @@ class RequestContext:
         *work* handles its own errors; only that of a client which is gone may come out of it.
         """
         task = asyncio.get_running_loop().create_task(work, context=self.variables)
+        if self._tasks is None:
+            self._tasks = set()
         self._tasks.add(task)
         task.add_done_callback(self._forget)
         return task
 
     def _forget(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        if self._tasks is not None:
+            self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # whoever waits for the task gets it; nobody has to
 

@@ -7,6 +7,7 @@ The steps are those of the seed: ``parse_command``, ``load_urls``, ``load_applic
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import signal
@@ -237,7 +238,8 @@ class Server:
             ServerError: The HTTP server has not been loaded.
         """
         self._need(self.httpserver, "load_httpserver()", "start()")
-        asyncio.run(self.serve())
+        with contextlib.suppress(asyncio.CancelledError):  # a second signal, after which nothing is waited for
+            asyncio.run(self.serve())
 
     async def serve(self) -> None:
         """Serve in the running event loop until `stop` is called or a signal asks for the end.
@@ -248,7 +250,14 @@ class Server:
         server = self._need(self.httpserver, "load_httpserver()", "serve()")
         application = self._need(self.application, "load_application()", "serve()")
         self._stop = asyncio.Event()
-        restore = _on_signals(self.stop)
+        serving = asyncio.current_task()
+
+        def on_signal() -> None:
+            if self._is_stopping and serving is not None:
+                serving.cancel()  # whoever asks twice does not want to wait
+            self.stop()
+
+        restore = _on_signals(on_signal)
         try:
             await application.startup()
             server.add_sockets(self._sockets)
@@ -265,6 +274,10 @@ class Server:
         """Ask `serve` to end gracefully; callable from the event loop's thread."""
         if self._stop is not None:
             self._stop.set()
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self._stop is not None and self._stop.is_set()
 
     @property
     def addresses(self) -> list[Any]:
