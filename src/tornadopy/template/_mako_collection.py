@@ -190,14 +190,23 @@ def position_of(frame: FrameType, line: int) -> tuple[str, int] | None:
     name = module.get("_template_uri")
     if name is None:
         return None
+    if frame.f_code.co_name == "_mako_inherit":  # of which Mako notes no line
+        return name, _line_of_inherit(Path(module["_template_filename"]))
     # Mako looks a module's source up by the module's name, which templates of several loaders may share.
     loader = module.get("__loader__")
     if loader is None:  # in memory, before Mako 1.4
         info = ModuleInfo._modules.get(module["__name__"])
-        code = info.code if info else None
+        code = info.code if info and vars(info.module) is module else None
     else:
         code = loader.get_source(module["__name__"])
     return (name, _template_line(code, line)) if code else None
+
+
+def _line_of_inherit(path: Path) -> int:
+    try:
+        return line_of(path.read_text("utf-8", "replace"), r"<%inherit\b")
+    except OSError:  # removed meanwhile
+        return 1
 
 
 def _template_line(code: str, line: int) -> int:

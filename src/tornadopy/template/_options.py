@@ -6,6 +6,7 @@ is no error; one that no engine knows is. Nothing here imports an engine.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import importlib.util
 import json
@@ -134,6 +135,19 @@ def whole_number(options: Mapping[str, Any], name: str, *, default: int) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise ConfigError(f"{setting(name)}: {value!r} is not a whole number")
+
+
+def encoding(options: Mapping[str, Any], name: str) -> str:
+    """Return an option that is the name of an encoding, as Python spells it; None means UTF-8.
+
+    Raises:
+        ConfigError: There is no such encoding.
+    """
+    value = options.get(name)
+    try:
+        return codecs.lookup("utf-8" if value is None else value).name
+    except (LookupError, TypeError) as exc:
+        raise ConfigError(f"{setting(name)}: {value!r} is not the name of an encoding") from exc
 
 
 def imported(where: str, value: Any) -> Any:

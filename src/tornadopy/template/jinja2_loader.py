@@ -6,7 +6,6 @@ names in a page's namespace that hold HTML or translate.
 
 from __future__ import annotations
 
-import codecs
 import inspect
 import pickle
 from collections.abc import Callable, Sequence
@@ -105,7 +104,7 @@ class Jinja2TemplateLoader:
     ) -> None:
         own = _options.select(options, _ENVIRONMENT_OPTIONS | _LOADER_OPTIONS)
         self._search = SearchPath(paths)
-        files = _SearchPathLoader(self._search, _encoding(own.get("encoding")))
+        files = _SearchPathLoader(self._search, _options.encoding(own, "encoding"))
         self._other_loader: jinja2.BaseLoader | None = own.pop("loader", None)
         self.environment = _environment(own, debug=debug, project_path=project_path)
         self.environment.loader = jinja2.ChoiceLoader([files, self._other_loader]) if self._other_loader else files
@@ -235,13 +234,6 @@ def _autoescape(configured: Any) -> bool | Callable[[str | None], bool]:
     if callable(chosen):
         return chosen  # type: ignore[no-any-return]  # the user's function
     raise ConfigError(f"{_options.setting('autoescape')}: {configured!r} is neither True nor False nor a function")
-
-
-def _encoding(configured: Any) -> str:
-    try:
-        return codecs.lookup(configured or "utf-8").name
-    except (LookupError, TypeError) as exc:
-        raise ConfigError(f"{_options.setting('encoding')}: {configured!r} is not the name of an encoding") from exc
 
 
 def _gettext_functions(locale: Any) -> dict[str, Callable[..., str]]:

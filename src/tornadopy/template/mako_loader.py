@@ -6,7 +6,6 @@ names in a page's namespace that hold HTML.
 
 from __future__ import annotations
 
-import codecs
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
@@ -198,7 +197,7 @@ def _template_arguments(own: dict[str, Any], *, debug: bool) -> dict[str, Any]:
     """Return the arguments of each `mako.template.Template`."""
     arguments = {name: value for name, value in own.items() if name in _OWN - _OF_COLLECTION}
     arguments["default_filters"] = _filters(own.get("autoescape", True), own.get("default_filters"))
-    if codecs.lookup(own.get("output_encoding", "utf-8")).name != "utf-8":
+    if _options.encoding(own, "output_encoding") != "utf-8":
         raise ConfigError(f"{_options.setting('output_encoding')}: pages are sent as UTF-8; leave it out")
     arguments["output_encoding"] = "utf-8"
     if _options.flag(own, "format_exceptions", default=False) and not debug:

@@ -77,7 +77,7 @@ class TornadoTemplate(tornado_template.Template):
         ]:  # a statement may span lines; the comment is at its end
             found = _ORIGIN.search(text)
             if found:
-                return found["name"], int(found["line"])
+                return found["name"], max(int(found["line"]), 1)
         return self.name, 1
 
 
