@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
 from types import SimpleNamespace
@@ -204,7 +204,7 @@ def test_it_rotates_at_the_end_of_the_period_and_names_the_file_by_its_beginning
     handler = build(**options)
     log(handler, "1")
     # The second before the end still belongs to the period.
-    clock(datetime.fromtimestamp(datetime.fromisoformat(after).timestamp() - 1).isoformat())
+    clock((datetime.fromisoformat(after) - timedelta(seconds=1)).isoformat())
     if options["when"] != "S" or "interval" in options:
         log(handler, "2")
     clock(after)
@@ -249,7 +249,9 @@ def test_an_empty_file_is_not_rotated_and_another_process_learns_it(build: Build
     assert contents(tmp_path) == {"x.log": "1\n2\n"}
 
 
-@pytest.mark.parametrize("note", [None, b"", b"garbage \xff", b"12", b"99999999999 MIDNIGHT 86400 local 00:00:00\n", b"1 S 1"])
+@pytest.mark.parametrize(
+    "note", [None, b"", b"garbage \xff", b"12", b"99999999999 MIDNIGHT 86400 local 00:00:00\n", b"1 S 1"]
+)
 def test_without_a_usable_note_the_last_line_tells_the_period(
     build: Build, clock: Clock, tmp_path: Path, note: bytes | None
 ) -> None:
@@ -438,10 +440,9 @@ def test_a_folder_that_cannot_be_made_is_reported_once_and_used_when_it_can(
     handler = build("logs/x.log")
     for number in range(5):
         log(handler, str(number))
-    lock_line, file_line = capsys.readouterr().err.splitlines()
-    assert "cannot lock" in lock_line
+    (line,) = capsys.readouterr().err.splitlines()
     path = tmp_path / "logs" / "x.log"
-    assert file_line.startswith(f"tornadopy: cannot write the log file {path} (Not a directory)")
+    assert line.startswith(f"tornadopy: cannot write the log file {path} (Not a directory)")
     (tmp_path / "logs").unlink()
     log(handler, "5")
     log(handler, "6")
@@ -477,7 +478,8 @@ def test_a_full_device_is_reported_once_and_gets_no_lock_file(capsys: pytest.Cap
     handler.close()
     assert not os.path.exists("/dev/full.lock")
     assert capsys.readouterr().err == (
-        "tornadopy: cannot write the log file /dev/full (No space left on device); lines are lost until this is mended\n"
+        "tornadopy: cannot write the log file /dev/full (No space left on device); "
+        "lines are lost until this is mended\n"
     )
 
 

@@ -31,9 +31,8 @@ def write(handler, who, start, seconds, counts):
 
 def run(handler, who, start, seconds, threads=1):
     counts = {}
-    workers = [
-        threading.Thread(target=write, args=(handler, f"{who}.{each}", start, seconds, counts)) for each in range(threads)
-    ]
+    names = [f"{who}.{each}" for each in range(threads)]
+    workers = [threading.Thread(target=write, args=(handler, name, start, seconds, counts)) for name in names]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -172,7 +172,7 @@ class ProcessLogTimedFileHandler(TimedRotatingFileHandler):
 
     def _deliver(self, line: bytes) -> None:
         try:
-            alone = self._lock_others_out()
+            alone, hindrance = self._lock_others_out()
             try:
                 status = self._file.refresh()
                 if alone:
@@ -195,25 +195,25 @@ class ProcessLogTimedFileHandler(TimedRotatingFileHandler):
                     f"the log file {self.baseFilename} can be written again; lines lost meanwhile: {self._lost}"
                 )
             self._lost = 0
+            if hindrance:
+                self._lock_trouble.happened(
+                    f"cannot lock {self._lock.path} ({hindrance}); "
+                    "lines are still appended to the log, but it is not rotated"
+                )
 
-    def _lock_others_out(self) -> bool:
-        """Take the lock; return whether it was to be had."""
+    def _lock_others_out(self) -> tuple[bool, str | None]:
+        """Take the lock; return whether it was to be had, and what is worth a report if not."""
         if self._file.is_special:
-            return False
+            return False, None
         try:
             try:
                 alone = self._lock.acquire()
             except FileNotFoundError:
                 make_folder_of(self.baseFilename)
                 alone = self._lock.acquire()
-            reason = "another process does not give it back"
         except OSError as exc:
-            alone, reason = False, _reason(exc)
-        if not alone:
-            self._lock_trouble.happened(
-                f"cannot lock {self._lock.path} ({reason}); lines are still appended to the log, but it is not rotated"
-            )
-        return alone
+            return False, _reason(exc)
+        return alone, None if alone else "another process does not give it back"
 
     # Rotation; all of it with the lock held.
 
