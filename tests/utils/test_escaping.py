@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tornadopy.utils.escaping import escape_control, escape_quoted
 
 # Text with surrogates, and with far more controls than chance would give.
-ANY_TEXT = st.text(st.one_of(st.characters(), st.sampled_from("\n\r\t\x00\x1b\x7f\x85\x9b\u2028\u2029\ud800\udfff\"\\")))
+ANY_TEXT = st.text(st.one_of(st.characters(), st.sampled_from('\n\r\t\x00\x1b\x7f\x85\x9b\u2028\u2029\ud800\udfff"\\')))
 
 
 @pytest.mark.parametrize(
