@@ -39,8 +39,13 @@ def adapt(handler_class: type[RequestHandler]) -> type[LifecycleHandler]:
         base = WebHandler
     else:
         base = LifecycleHandler
-    names = {"__module__": handler_class.__module__, "__qualname__": handler_class.__qualname__}
-    return type(handler_class.__name__, (handler_class, base), {**names, "__doc__": handler_class.__doc__})
+    names = {
+        "__module__": handler_class.__module__,
+        "__qualname__": handler_class.__qualname__,
+        "__doc__": handler_class.__doc__,
+        "routed_class": handler_class,
+    }
+    return type(handler_class.__name__, (handler_class, base), names)
 
 
 class HandlerDelegate(_HandlerDelegate):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from tornado.web import RequestHandler
 
@@ -17,6 +17,7 @@ class HandlerState(RequestHandler):
 
     Attributes:
         context: The request's `RequestContext`.
+        routed_class: The class that was routed, if this one only serves it; else None.
         _pipeline: The application's hooks.
         _url_kwargs: The keyword arguments of the route and its `Url`, for this request alone.
         _task: The task that runs the handler.
@@ -33,6 +34,7 @@ class HandlerState(RequestHandler):
     _pipeline: Pipeline
     _url_kwargs: dict[str, Any]
 
+    routed_class: ClassVar[type[RequestHandler] | None] = None
     _task: asyncio.Task[Any] | None = None
     _flush_task: asyncio.Task[None] | None = None
     _finish_task: asyncio.Task[None] | None = None

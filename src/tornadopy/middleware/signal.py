@@ -48,7 +48,7 @@ class SignalMiddleware:
         **kwargs: Any,
     ) -> None:
         """Send ``handler_render``; the template's arguments, of any name, come as ``template_kwargs``."""
-        sender = type(handler)
+        sender = _sender(handler)
         if handler_render.has_listeners(sender):
             handler_render.send(sender, handler=handler, template_name=template_name, template_kwargs=kwargs)
 
@@ -66,9 +66,14 @@ class SignalMiddleware:
         return _send(call_finished, handler)
 
 
+def _sender(handler: RequestHandler) -> type[RequestHandler]:
+    """Return the class that was routed, also where a subclass of it serves."""
+    return getattr(handler, "routed_class", None) or type(handler)
+
+
 def _send(signal: Signal, handler: RequestHandler, **named: Any) -> Awaitable[None] | None:
     """Send *signal*; what is returned, if anything, is still to be awaited."""
-    sender = type(handler)
+    sender = _sender(handler)
     if not signal.has_listeners(sender):
         return None
     if signal.has_async_listeners(sender):
