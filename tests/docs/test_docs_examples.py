@@ -1,0 +1,37 @@
+"""The examples of README and docs run as they are printed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MARKED = re.compile(r"^<!-- test: run -->\n+```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLES = [
+    pytest.param(match.group(1), id=f"{page.relative_to(ROOT)}:{text[: match.start(1)].count(chr(10)) + 1}")
+    for page in PAGES
+    for text in [page.read_text(encoding="utf-8")]
+    for match in MARKED.finditer(text)
+]
+
+
+def test_there_are_examples() -> None:
+    """The pattern finds what the pages mark."""
+    marks = sum(page.read_text(encoding="utf-8").count("\n<!-- test: run -->\n") for page in PAGES)
+    assert len(EXAMPLES) == marks > 0
+
+
+@pytest.mark.parametrize("source", EXAMPLES)
+def test_example_runs(source: str, tmp_path: Path) -> None:
+    """An example that is marked runs in a fresh interpreter and an empty folder, without warnings."""
+    script = tmp_path / "example.py"
+    script.write_text(source, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
