@@ -22,8 +22,6 @@ class Dialect:
     extends: Callable[[str], str]
     block: Callable[[str, str], str]
     raw: Callable[[str], str]
-    parent_slot: Callable[[str, str], str]
-    imports: Callable[[str, str], str]
     broken: str
     module: Callable[[str], str]
 
@@ -46,8 +44,6 @@ TORNADO = Dialect(
     extends=lambda name: "{% extends '" + name + "' %}",
     block=lambda name, text: "{% block " + name + " %}" + text + "{% end %}",
     raw=lambda expression: "{% raw " + expression + " %}",
-    parent_slot=lambda name, text: "{% block " + name + " %}" + text + "{% end %}",
-    imports=lambda name, call: "{% include '" + name + "' %}",
     broken="{% if x %}\nnever ended",
     module=lambda call: "{% module " + call + " %}",
 )
@@ -60,8 +56,6 @@ JINJA2 = Dialect(
     extends=TORNADO.extends,
     block=lambda name, text: "{% block " + name + " %}" + text + "{% endblock %}",
     raw=lambda expression: "{{ " + expression + " | safe }}",
-    parent_slot=lambda name, text: "{% block " + name + " %}" + text + "{% endblock %}",
-    imports=lambda name, call: "{% import '" + name + "' as it %}{{ it." + call + " }}",
     broken=TORNADO.broken,
     module=lambda call: "{{ modules." + call + " }}",
 )
@@ -74,8 +68,6 @@ MAKO = Dialect(
     extends=lambda name: "<%inherit file='" + name + "'/>",
     block=lambda name, text: "<%block name='" + name + "'>" + text + "</%block>",
     raw=lambda expression: "${" + expression + " | n}",
-    parent_slot=lambda name, text: "<%block name='" + name + "'>" + text + "</%block>",
-    imports=lambda name, call: "<%namespace name='it' file='" + name + "'/>${it." + call + "}",
     broken="% if x:\nnever ended\n",
     module=lambda call: "${modules." + call + "}",
 )
@@ -90,3 +82,9 @@ def write(folder: Path, **files: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     return folder
+
+
+def page(loader: Any, template_name: str, /, **namespace: Any) -> str:
+    """Return a page as text."""
+    text: str = loader.load(template_name).generate(**namespace).decode()
+    return text

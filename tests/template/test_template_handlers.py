@@ -100,7 +100,7 @@ def fetch(application: Application) -> str:
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=str)
 def test_a_page_is_the_same_in_each_engine(dialect: Dialect, tmp_path: Path) -> None:
-    text = re.sub(r'(value="|[?]v=)\w[^"|\s]+', r"\1x", fetch(build(dialect, tmp_path)))
+    text = re.sub(r'(value="|[?]v=)[^"\s]+', r"\1x", fetch(build(dialect, tmp_path)))
     head, body = re.fullmatch(r"\s*<html><head>(.*)</head><body>(.*)</body></html>\s*", text, re.DOTALL).groups()  # type: ignore[union-attr]
     assert ".entry {}" in head
     assert body.split(" | ") == [

@@ -10,13 +10,9 @@ from typing import Any
 
 import jinja2
 import pytest
-from template_dialects import JINJA2, write
+from template_dialects import JINJA2, page, write
 
 from tornadopy.exceptions import ConfigError, TemplateNotFound, TemplateSyntaxError
-
-
-def page(loader: Any, name: str, **namespace: Any) -> str:
-    return loader.load(name).generate(**namespace).decode()
 
 
 def shout(text: str) -> str:

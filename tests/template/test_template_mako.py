@@ -8,14 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from template_dialects import MAKO, write
+from template_dialects import MAKO, page, write
 
 from tornadopy.exceptions import ConfigError, TemplateSyntaxError
 from tornadopy.template import _mako_collection
-
-
-def page(loader: Any, name: str, /, **namespace: Any) -> str:
-    return loader.load(name).generate(**namespace).decode()
 
 
 def shout(text: str) -> str:

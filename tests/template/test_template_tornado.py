@@ -6,14 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from template_dialects import TORNADO, write
+from template_dialects import TORNADO, page, write
 from tornado.template import BaseLoader
 
 from tornadopy.exceptions import ConfigError, TemplateNotFound, TemplateSyntaxError
-
-
-def page(loader: Any, name: str, **namespace: Any) -> str:
-    return loader.load(name).generate(**namespace).decode()
 
 
 def test_the_loader_is_one_of_tornado(tmp_path: Path) -> None:
