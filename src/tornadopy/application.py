@@ -205,13 +205,13 @@ class Application(tornado.web.Application):
 
     # From start to stop
 
-    def check_secrets(self) -> None:
-        """Refuse secrets that are missing or known.
+    def check_secrets(self, *, missing: bool = True) -> None:
+        """Refuse secrets that are known or, if *missing*, not there, unless in debug.
 
         Raises:
             ConfigError: A secret in use is missing, or one is too short or printed in a manual.
         """
-        check_secrets(self.conf, self.settings, self.pipeline.middlewares)
+        check_secrets(self.conf, self.settings, self.pipeline.middlewares, missing=missing)
 
     async def startup(self) -> None:
         """Run the start-up hooks: those of the apps in their order, then `on_startup`.
@@ -251,9 +251,10 @@ class Application(tornado.web.Application):
         `tornadopy.Server` does more: start-up hooks, graceful stop, logs.
 
         Raises:
-            ConfigError: A secret is missing or known.
+            ConfigError: A secret is too short or printed in a manual. One that is missing is an error where it is used,
+                as in Tornado.
         """
-        self.check_secrets()
+        self.check_secrets(missing=False)
         return super().listen(port, address, backlog=backlog, **kwargs)
 
 

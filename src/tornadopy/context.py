@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RequestContext", "current_request", "request_context"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Closer = Callable[[], Awaitable[None] | None]
 
 
@@ -32,12 +34,12 @@ class RequestContext:
     Attributes:
         application: The application that serves it.
         request: Tornado's request.
-        handler: The handler, once there is one.
+        handler: The handler, once there is one, until the request's end.
         route_name: The name of the route that matched, if it has one.
         cleared: Whether a hook has dropped the remaining hooks.
         failure: An error that arose before there was a handler; the handler raises it first.
         request_id_if_known: The request's id, if there is one already.
-        variables: The context variables that all code of the request shares.
+        variables: The context variables that all code of the request shares, until its end.
 
     .. versionadded:: 2.0
     """
@@ -55,7 +57,7 @@ class RequestContext:
         self.cleared = False
         self.failure: BaseException | None = None
         self.request_id_if_known: str | None = None
-        self.variables: Context = copy_context()
+        self.variables: Context | None = copy_context()
         # PERF: most requests need none of these (benchmarks/overhead.py).
         self._state: dict[Any, Any] | None = None
         self._closers: list[Closer] | None = None
@@ -99,6 +101,14 @@ class RequestContext:
                     await result
             except Exception:
                 logging.getLogger("tornado.application").exception("Error at the end of a request, in %r", closer)
+
+    def release(self) -> None:
+        """Let go of what refers back to this context, so that nothing of a request waits for the garbage collector."""
+        self.handler = self.failure = self.variables = None
+
+    def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call *function* among the request's context variables."""
+        return function(*args, **kwargs) if self.variables is None else self.variables.run(function, *args, **kwargs)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run *work* as a task in the request's context variables, and hold it until it is done.

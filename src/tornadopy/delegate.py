@@ -69,7 +69,7 @@ class HandlerDelegate(_HandlerDelegate):
     def execute(self) -> Awaitable[None] | None:
         """Make the handler and start it; return what the server awaits before it streams the body."""
         self._forget_cached_files()
-        return self.context.variables.run(self._start)
+        return self.context.run(self._start)
 
     def _start(self) -> Awaitable[None] | None:
         application: Application = self.application  # type: ignore[assignment]  # ours, by __init__
@@ -91,10 +91,15 @@ class HandlerDelegate(_HandlerDelegate):
         return handler._prepared_future
 
     def data_received(self, data: bytes) -> Awaitable[None] | None:
-        """Take in a piece of the body; a handler that streams gets it in the request's own context."""
+        """Take in a piece of the body; a handler that streams gets it in the request's own context.
+
+        A handler that has answered gets no more, even while asynchronous hooks hold its answer back.
+        """
         if not self.stream_request_body:
             return super().data_received(data)
-        result = self.context.variables.run(self.handler.data_received, data)
+        if self.handler._answered:
+            return None
+        result = self.context.run(self.handler.data_received, data)
         return self.context.spawn(result) if iscoroutine(result) else result
 
     def on_connection_close(self) -> None:

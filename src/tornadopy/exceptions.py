@@ -64,7 +64,15 @@ class TemplateNotFound(TemplateError):
 
 
 class TemplateSyntaxError(TemplateError):
-    """A template could not be compiled; the message names its file and line."""
+    """A template could not be compiled; the message names its file and line.
+
+    Attributes:
+        filename: The template's file, or its name if it has none.
+        lineno: The line, from 1; 0 if the engine does not tell.
+    """
+
+    filename: str = ""
+    lineno: int = 0
 
 
 class MissingExtraError(TornadopyError, ImportError):

@@ -45,12 +45,12 @@ class WebHandler(LifecycleHandler):
         return loader
 
     def get_template_namespace(self) -> dict[str, Any]:
-        """Return what every template sees: Tornado's names and what the context processors give."""
-        namespace = super().get_template_namespace()
+        """Return what every template sees: what the context processors give, and Tornado's names, which win."""
         templates = getattr(self.application, "templates", None)
+        namespace: dict[str, Any] = {}
         for processor in templates.context_processors if templates is not None else ():
             namespace.update(processor(self))
-        return namespace
+        return {**namespace, **super().get_template_namespace()}
 
     # Error pages
 

@@ -17,33 +17,42 @@ NEEDED_BY = {
 _MEND = "set it to a long random string, for example from: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
-def check_secrets(conf: Settings, tornado_settings: Mapping[str, Any], middlewares: Sequence[object]) -> None:
+def check_secrets(
+    conf: Settings, tornado_settings: Mapping[str, Any], middlewares: Sequence[object], *, missing: bool = True
+) -> None:
     """Refuse secrets that are missing, short, or known, unless in debug.
 
     Args:
         conf: The application's configuration.
         tornado_settings: Tornado's settings as the application has them.
         middlewares: The middleware objects in use.
+        missing: Whether a missing one counts.
 
     Raises:
-        ConfigError: The first problem that `find_problems` finds.
+        ConfigError: The first problem.
     """
-    for problem in [] if conf.DEBUG else find_problems(conf, tornado_settings, middlewares):
-        raise ConfigError(problem)
+    problems = [
+        *(find_missing(conf, tornado_settings, middlewares) if missing else ()),
+        *find_weak(conf, tornado_settings),
+    ]
+    if problems and not conf.DEBUG:
+        raise ConfigError(problems[0])
 
 
-def find_problems(conf: Settings, tornado_settings: Mapping[str, Any], middlewares: Sequence[object]) -> Iterable[str]:
-    """Yield what is wrong with the secrets, a sentence each."""
-    cookie_secret = tornado_settings.get("cookie_secret")
-    if not cookie_secret:
+def find_missing(conf: Settings, tornado_settings: Mapping[str, Any], middlewares: Sequence[object]) -> Iterable[str]:
+    """Yield a sentence for each secret that is needed and not there."""
+    if not tornado_settings.get("cookie_secret"):
         yield f"TORNADO_CONF['cookie_secret'] is missing; {_MEND}"
-    needed = {
-        NEEDED_BY.get(f"{kind.__module__}.{kind.__qualname__}") for each in middlewares for kind in type(each).__mro__
-    }
+    classes = [kind for each in middlewares for kind in type(each).__mro__]
+    needed = {NEEDED_BY.get(f"{kind.__module__}.{kind.__qualname__}") for kind in classes}
     for group in ("SESSION", "TOKEN"):
         if group in needed and not getattr(conf, group).secret_key:
             yield f"{group}.secret_key is missing, and its middleware is on; {_MEND}"
-    yield from _weak("TORNADO_CONF['cookie_secret']", cookie_secret)
+
+
+def find_weak(conf: Settings, tornado_settings: Mapping[str, Any]) -> Iterable[str]:
+    """Yield a sentence for each secret that is short or known, in use or not."""
+    yield from _weak("TORNADO_CONF['cookie_secret']", tornado_settings.get("cookie_secret"))
     yield from _weak("SESSION.secret_key", conf.SESSION.secret_key)
     yield from _weak("TOKEN.secret_key", conf.TOKEN.secret_key)
 

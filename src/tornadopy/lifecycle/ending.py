@@ -82,6 +82,7 @@ class EndingHandler(FailingHandler):
             ended = getattr(self.application, "request_ended", None)
             if ended is not None:
                 ended(self)
+            self.context.release()
 
     def _connection_closed(self) -> None:
         """Take note that the client is gone; a handler that has returned will not finish any more."""
