@@ -66,31 +66,31 @@ class Layers:
         for variable in sorted(environ):
             if variable.startswith(PREFIX) and variable not in MODULE_VARIABLES:
                 name, *keys = variable.removeprefix(PREFIX).split("__")
-                self._lay_variable(variable, environ[variable], name, keys)
+                origin = f"environment variable {variable}"
+                try:
+                    self._lay_variable(origin, environ[variable], name, keys)
+                except ConfigError as exc:
+                    raise ConfigError(f"{origin}: {exc}") from exc
 
-    def _lay_variable(self, variable: str, text: str, name: str, keys: list[str]) -> None:
+    def _lay_variable(self, origin: str, text: str, name: str, keys: list[str]) -> None:
         known = schema.setting_types()
         if name not in known and name not in self.values:
             hint = nearest(name, [*known, *self.values])
             advice = (
                 f"did you mean {PREFIX}{hint}?" if hint else "remove it, or give the setting in the settings module"
             )
-            raise ConfigError(f"environment variable {variable}: there is no setting {name!r}; {advice}")
+            raise ConfigError(f"there is no setting {name!r}; {advice}")
         annotation = known.get(name, Any)
         if not keys:
-            self.lay(name, schema.parse(variable, text, annotation), f"environment variable {variable}")
+            self.lay(name, schema.parse(name, text, annotation), origin)
             return
-        value = self._nested(variable, text, name, keys)
-        self.lay(name, value, f"environment variable {variable}")
-        if schema.merges(annotation):
-            # Only the key that the variable names comes from it.
-            self.origins.update({f"{name}.{key}": f"environment variable {variable}" for key in value})
+        self.lay(name, self._nested(text, name, keys), origin)
 
-    def _nested(self, variable: str, text: str, name: str, keys: list[str]) -> dict[str, Any]:
+    def _nested(self, text: str, name: str, keys: list[str]) -> dict[str, Any]:
         annotation = schema.setting_types().get(name, Any)
         current = self.values.get(name)
         if not isinstance(current, Mapping):
-            raise ConfigError(f"environment variable {variable}: the setting {name} has no keys")
+            raise ConfigError(f"the setting {name} has no keys")
         result: dict[str, Any] = {} if schema.merges(annotation) else dict(current)
         place, source = result, current
         for depth, key in enumerate(keys):
@@ -99,7 +99,7 @@ class Layers:
             exact = key if key in known_keys else next((k for k in known_keys if k.lower() == key.lower()), key)
             annotation = (hints or {}).get(exact, Any)
             if depth == len(keys) - 1:
-                place[exact] = schema.parse(variable, text, annotation)
+                place[exact] = schema.parse(".".join([name, *keys]), text, annotation)
             else:
                 deeper = source.get(exact, {})
                 source = deeper if isinstance(deeper, Mapping) else {}

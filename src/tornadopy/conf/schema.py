@@ -9,11 +9,22 @@ import functools
 import json
 import types
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NoReturn,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from tornadopy.conf.defaults import MERGED, Defaults
 from tornadopy.exceptions import ConfigError
-from tornadopy.utils.masking import MASK, is_secret
+from tornadopy.utils.masking import mask, mask_text
 from tornadopy.utils.suggest import nearest
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -92,8 +103,8 @@ def parse(path: str, text: str, annotation: Any) -> Any:
     """Return the value that *text*, from the environment, has as a setting of type *annotation*.
 
     Args:
-        path: The environment variable, for the message.
-        text: Its value.
+        path: The setting with its keys, for the message.
+        text: What the environment says.
         annotation: The type that is expected; `Any` reads JSON and falls back to the text itself.
 
     Raises:
@@ -150,6 +161,13 @@ def _typed_dict_hints(group: Any) -> Mapping[str, Any]:
     return types.MappingProxyType(get_type_hints(group))
 
 
+@functools.cache
+def _required_keys(group: Any) -> frozenset[str]:
+    # NOTE: a TypedDict does not see `Required` in annotations that are strings, as the __future__ import makes them.
+    hints = get_type_hints(group, include_extras=True)
+    return frozenset(key for key, annotation in hints.items() if get_origin(annotation) is Required)
+
+
 def _is_plain(value: Any, kind: type) -> bool:
     if isinstance(value, bool):
         return kind is bool
@@ -166,7 +184,7 @@ def _check_group(path: str, value: Any, group: Any) -> None:
         if key not in hints:
             _refuse_key(path, key, hints)
         check(f"{path}.{key}", each, hints[key])
-    missing = sorted(group.__required_keys__ - value.keys())
+    missing = sorted(_required_keys(group) - value.keys())
     if missing:
         raise ConfigError(f"{path}: the key {missing[0]!r} is missing; it takes {describe(hints[missing[0]])}")
 
@@ -193,12 +211,12 @@ def _check_dict(path: str, value: Any, annotation: Any) -> None:
         _refuse(path, value, annotation)
     key_type, value_type = get_args(annotation)
     for key, each in value.items():
-        check(f"{path} (a key)", key, key_type)
+        check(f"{path} (one of its names)", key, key_type)
         check(f"{path}[{key!r}]", each, value_type)
 
 
 def _refuse(path: str, value: Any, annotation: Any, advice: str = "") -> NoReturn:
-    shown = MASK if is_secret(path) else repr(value)
+    shown = mask_text(repr(mask(path, value)))
     if len(shown) > 80:
         shown = f"{shown[:77]}..."
     raise ConfigError(f"{path}: expected {describe(annotation)}, got {shown} ({type(value).__name__}){advice}")
