@@ -72,6 +72,12 @@ class Settings:
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._layers.values})
 
+    def __copy__(self) -> Settings:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Settings:
+        return self
+
     def __repr__(self) -> str:
         return f"<Settings {self.module or 'defaults'}>"
 
