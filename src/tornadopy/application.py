@@ -29,6 +29,7 @@ from tornadopy.exceptions import ConfigError, ServerError, TornadopyError
 from tornadopy.handler import ErrorHandler
 from tornadopy.hosts import HostFilter
 from tornadopy.lifecycle import LifecycleHandler
+from tornadopy.lifecycle.errors import status_of
 from tornadopy.middleware import pipeline
 from tornadopy.routing import ApplicationRouter, describe_rule
 from tornadopy.server.proxies import incoming_request_id
@@ -160,12 +161,11 @@ class Application(tornado.web.Application):
                 context.request_id_if_known = incoming_request_id(request.headers)
             self._hosts.check(request)
             if self.pipeline.call:
-                pipeline.run(iter(self.pipeline.call), context, request)
+                pipeline.run_synchronous(self.pipeline.call, context, request)
             return cast("HandlerDelegate", super().find_handler(request, **kwargs))
         except Exception as error:
             context.failure = error
-            status = error.status_code if isinstance(error, HTTPError) else 500
-            return self.get_handler_delegate(request, ErrorHandler, {"status_code": status})
+            return self.get_handler_delegate(request, ErrorHandler, {"status_code": status_of(error)})
         finally:
             current_request.reset(token)
 

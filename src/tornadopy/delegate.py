@@ -17,6 +17,7 @@ from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 
 from tornadopy.handler import ErrorHandler, WebHandler
 from tornadopy.lifecycle import LifecycleHandler
+from tornadopy.lifecycle.errors import status_of
 from tornadopy.websocket import WebSocketHandler
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class HandlerDelegate(_HandlerDelegate):
         except Exception as error:
             self.context.failure = error
             self.path_args, self.path_kwargs = [], {}
-            handler = ErrorHandler(application, self.request, status_code=500)
+            handler = ErrorHandler(application, self.request, status_code=status_of(error))
         self.handler = handler
         application.active.add(handler)
         transforms = [transform(self.request) for transform in application.transforms]

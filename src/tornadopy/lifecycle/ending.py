@@ -79,10 +79,11 @@ class EndingHandler(FailingHandler):
         if self._completed and self._returned:
             if self.context.has_closers:
                 self._spawn(self.context.end())
+            else:
+                self.context.release()
             ended = getattr(self.application, "request_ended", None)
             if ended is not None:
                 ended(self)
-            self.context.release()
 
     def _connection_closed(self) -> None:
         """Take note that the client is gone; a handler that has returned will not finish any more."""

@@ -144,9 +144,8 @@ class FailingHandler(HandlerState):
         if self._finished:
             return
         self._sealed = False
-        status = error.status_code if isinstance(error, HTTPError) else 500
         try:
-            self.send_error(status, exc_info=(type(error), error, error.__traceback__))
+            self.send_error(status_of(error), exc_info=(type(error), error, error.__traceback__))
         except Exception:
             app_log.exception("Exception in exception handler")
             self._give_up()
@@ -175,3 +174,10 @@ class FailingHandler(HandlerState):
             if close is not None:
                 close()
             self._aborted = True
+
+
+def status_of(error: BaseException) -> int:
+    """Return the status of the answer to *error*; `Finish` is none, and leaves it as it is."""
+    if isinstance(error, Finish):
+        return 200
+    return error.status_code if isinstance(error, HTTPError) else 500

@@ -20,7 +20,7 @@ from tornado.web import Application, HTTPError, OutputTransform
 
 from tornadopy.context import RequestContext, current_request
 from tornadopy.lifecycle.response import RespondingHandler
-from tornadopy.middleware.pipeline import Pipeline, run
+from tornadopy.middleware.pipeline import Pipeline, run, run_synchronous
 
 _NO_PIPELINE = Pipeline()
 _OWN_FILES = frozenset({__file__, str(tornado.web.__file__)})
@@ -137,10 +137,7 @@ class LifecycleHandler(RespondingHandler):
         Without a template path the folder of the calling file is searched.
         """
         if self._pipeline.render:
-            result = run(iter(self._pipeline.render), self.context, self, template_name, **kwargs)
-            if not isinstance(result, bool):
-                cast("Coroutine[Any, Any, bool]", result).close()
-                raise TypeError("a hook of the render phase returned an awaitable; this phase is synchronous")
+            run_synchronous(self._pipeline.render, self.context, self, template_name, **kwargs)
         templates = getattr(self.application, "templates", None)
         if templates is None:
             return super().render_string(template_name, **kwargs)

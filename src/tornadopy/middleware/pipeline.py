@@ -7,7 +7,7 @@ where the results of hooks, plain or awaitable, are looked at.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tornado.gen import is_coroutine_function
@@ -89,7 +89,9 @@ def collect(middlewares: Sequence[object], phase: str) -> tuple[Hook, ...]:
     return tuple(hook for each in ordered if (hook := getattr(each, f"process_{phase}", None)) is not None)
 
 
-def run(hooks: Iterator[Hook], context: RequestContext, /, *args: Any, **kwargs: Any) -> bool | Awaitable[bool]:
+def run(
+    hooks: Iterator[Hook], context: RequestContext, /, *args: Any, **kwargs: Any
+) -> bool | Coroutine[Any, Any, bool]:
     """Run *hooks* until one returns a true value or calls ``clear``.
 
     Synchronous hooks have run when this returns. At the first hook that hands back an awaitable the rest is left to
@@ -116,6 +118,18 @@ def run(hooks: Iterator[Hook], context: RequestContext, /, *args: Any, **kwargs:
         if result:
             return True
     return False
+
+
+def run_synchronous(hooks: tuple[Hook, ...], context: RequestContext, /, *args: Any, **kwargs: Any) -> None:
+    """Run the *hooks* of a phase that cannot wait.
+
+    Raises:
+        TypeError: A hook handed back an awaitable all the same.
+    """
+    result = run(iter(hooks), context, *args, **kwargs)
+    if not isinstance(result, bool):
+        result.close()
+        raise TypeError("a hook of the phases call and render returned an awaitable; these phases are synchronous")
 
 
 async def _run_awaiting(
@@ -157,7 +171,7 @@ def _check_hooks(path: str, middleware: type) -> None:
         )
     for phase in ("init", *PHASES):
         hook = getattr(middleware, f"process_{phase}", None)
-        if phase in SYNCHRONOUS and is_coroutine_function(hook):
+        if phase in SYNCHRONOUS and (inspect.iscoroutinefunction(hook) or is_coroutine_function(hook)):
             raise ConfigError(
                 f"{path}: process_{phase} of {middleware.__qualname__} is asynchronous; this phase is synchronous "
                 "(request, response, endcall and exception may be async)"

@@ -14,16 +14,19 @@ from types import CodeType, FrameType
 from tornadopy.exceptions import TemplateSyntaxError
 
 
-def syntax_error(path: str | Path, line: int, problem: str) -> TemplateSyntaxError:
+def syntax_error(
+    path: str | Path, line: int, problem: str, kind: type[TemplateSyntaxError] = TemplateSyntaxError
+) -> TemplateSyntaxError:
     """Return the error for a template that cannot be compiled.
 
     Args:
         path: The template's file; the error's attribute ``filename``.
         line: Counted from 1; the error's attribute ``lineno``.
         problem: What the engine says.
+        kind: The class of the error.
     """
-    error = TemplateSyntaxError(f"{path}, line {line}: {problem}")
-    vars(error).update(filename=str(path), lineno=line)
+    error = kind(f"{path}, line {line}: {problem}")
+    error.filename, error.lineno = str(path), line
     return error
 
 

@@ -5,6 +5,7 @@ Made by `tornadopy.template.create_loader`; used by the handlers. It knows files
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import re
 from collections.abc import Sequence
@@ -14,13 +15,26 @@ from typing import Any
 
 from tornado import template as tornado_template
 
-from tornadopy.exceptions import ConfigError, TornadopyError
+from tornadopy.exceptions import ConfigError, TemplateSyntaxError, TornadopyError
 from tornadopy.template import _options
 from tornadopy.template._errors import frames_of_page, line_of, note_position, syntax_error
 from tornadopy.template._search import SearchPath, Stamp, decode, read
 
 # Tornado ends each generated line with a comment that tells where it comes from.
 _ORIGIN = re.compile(r"  # (?P<name>.+?):(?P<line>\d+)(?: \(via .*\))?$")
+
+
+class TornadoTemplateSyntaxError(TemplateSyntaxError, tornado_template.ParseError):
+    """A template of Tornado's engine could not be compiled; Tornado's `ParseError` too.
+
+    .. versionadded:: 2.0
+    """
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+_syntax_error = functools.partial(syntax_error, kind=TornadoTemplateSyntaxError)
 
 
 class TornadoTemplate(tornado_template.Template):
@@ -43,12 +57,12 @@ class TornadoTemplate(tornado_template.Template):
         except TornadopyError:  # of a template that this one extends or includes
             raise
         except tornado_template.ParseError as exc:
-            raise syntax_error(path, exc.lineno, exc.message) from exc
+            raise _syntax_error(path, exc.lineno, exc.message) from exc
         except SyntaxError as exc:
             origin, line = self._origin(exc.lineno or 1)
-            raise syntax_error(loader.path_of(origin) or path, line, exc.msg) from exc
+            raise _syntax_error(loader.path_of(origin) or path, line, exc.msg) from exc
         except Exception as exc:  # Tornado raises a plain Exception for a wrong {% whitespace %}
-            raise syntax_error(
+            raise _syntax_error(
                 path, line_of(source, r"\{%\s*whitespace\b(?!\s*(?:all|single|oneline)\b)"), str(exc)
             ) from exc
 
@@ -209,7 +223,7 @@ class TornadoTemplateLoader(tornado_template.BaseLoader):
             asking = self._compiling[-1]
             circle = " -> ".join([*names[names.index(name) :], name])
             line = line_of(asking.source, rf"\{{%\s*(?:extends|include)\b[^%]*{re.escape(posixpath.basename(name))}")
-            raise syntax_error(asking.path, line, f"the template extends or includes itself: {circle}")
+            raise _syntax_error(asking.path, line, f"the template extends or includes itself: {circle}")
 
 
 def _escape_function(configured: Any) -> str | None:
