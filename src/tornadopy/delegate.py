@@ -46,7 +46,8 @@ def adapt(handler_class: type[RequestHandler]) -> type[LifecycleHandler]:
         "__doc__": handler_class.__doc__,
         "routed_class": handler_class,
     }
-    return type(handler_class.__name__, (handler_class, base), names)
+    bases = (base,) if issubclass(base, handler_class) else (handler_class, base)  # RequestHandler itself can be routed
+    return type(handler_class.__name__, bases, names)
 
 
 class HandlerDelegate(_HandlerDelegate):
