@@ -17,7 +17,7 @@ from tornado import autoreload
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import AnyMatches, DefaultHostMatches, HostMatches, Rule
-from tornado.web import HTTPError, OutputTransform, RequestHandler
+from tornado.web import OutputTransform, RequestHandler
 
 from tornadopy import apps
 from tornadopy.conf import Settings, settings

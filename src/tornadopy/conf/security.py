@@ -31,12 +31,17 @@ def check_secrets(
     Raises:
         ConfigError: The first problem.
     """
-    problems = [
-        *(find_missing(conf, tornado_settings, middlewares) if missing else ()),
-        *find_weak(conf, tornado_settings),
-    ]
-    if problems and not conf.DEBUG:
-        raise ConfigError(problems[0])
+    if conf.DEBUG:
+        return
+    weak = find_weak(conf, tornado_settings)
+    for problem in find_problems(conf, tornado_settings, middlewares) if missing else weak:
+        raise ConfigError(problem)
+
+
+def find_problems(conf: Settings, tornado_settings: Mapping[str, Any], middlewares: Sequence[object]) -> Iterable[str]:
+    """Yield what is wrong with the secrets, a sentence each."""
+    yield from find_missing(conf, tornado_settings, middlewares)
+    yield from find_weak(conf, tornado_settings)
 
 
 def find_missing(conf: Settings, tornado_settings: Mapping[str, Any], middlewares: Sequence[object]) -> Iterable[str]:

@@ -48,6 +48,8 @@ class EndingHandler(FailingHandler):
     def _run_complete_finish(self) -> Awaitable[None] | None:
         try:
             return self.complete_finish()
+        except Finish:
+            return None
         except Exception as error:
             self._report(error)
             return None
@@ -69,6 +71,8 @@ class EndingHandler(FailingHandler):
         try:
             if completing is not None:
                 await completing
+        except Finish:
+            completing = None
         except Exception as error:
             self._report(error)
         self._completed = True

@@ -129,8 +129,7 @@ class FailingHandler(HandlerState):
         self._answer(error)
 
     def _finish_early(self, request: Finish) -> None:
-        if not self._finished:
-            self._sealed = False
+        if not self._answered:
             self.finish(*request.args)
 
     def _report(self, error: BaseException) -> None:
@@ -141,9 +140,8 @@ class FailingHandler(HandlerState):
 
     def _answer(self, error: BaseException) -> None:
         """Send the error page for *error*, unless there has been an answer."""
-        if self._finished:
+        if self._answered:
             return
-        self._sealed = False
         try:
             self.send_error(status_of(error), exc_info=(type(error), error, error.__traceback__))
         except Exception:

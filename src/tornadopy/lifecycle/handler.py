@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, cast
 
@@ -69,7 +69,7 @@ class LifecycleHandler(RespondingHandler):
                 await waiting
         finally:
             self._admit_body()  # whoever brings it must not wait for ever
-            while running := [task for task in (self._flush_task, self._finish_task) if task and not task.done()]:
+            while running := self._running_tasks():
                 await asyncio.wait(running)
             self._returned = True
             if self._finished or self._aborted:
@@ -125,6 +125,11 @@ class LifecycleHandler(RespondingHandler):
             except StreamClosedError:
                 return False
         return True
+
+    def _running_tasks(self) -> list[asyncio.Task[None]]:
+        """Return the tasks that still work on the response."""
+        tasks = (self._flush_task, self._finish_task, self._fail_task)
+        return [task for task in tasks if task is not None and not task.done()]
 
     def _admit_body(self) -> None:
         prepared = cast("asyncio.Future[None] | None", self._prepared_future)

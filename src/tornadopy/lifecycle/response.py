@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 from tornado.escape import utf8
 from tornado.web import Finish
 
 from tornadopy.lifecycle.ending import EndingHandler
 from tornadopy.middleware.pipeline import run
+
+
+class _Body(NamedTuple):
+    """What is known of a body: its length in bytes, the length that the headers say, whether the status allows one."""
+
+    length: int
+    declared: str | None
+    is_allowed: bool
 
 
 class RespondingHandler(EndingHandler):
@@ -82,19 +90,39 @@ class RespondingHandler(EndingHandler):
         """Run the response hooks that have not run yet, on what is buffered."""
         if self._response_hooks is None:
             self._response_hooks = iter(self._pipeline.response)
-        length = sum(map(len, self._write_buffer))
-        result = run(self._response_hooks, self.context, self, self._write_buffer)
+        before = self._describe_body()
+        try:
+            result = run(self._response_hooks, self.context, self, self._write_buffer)
+        except Finish as request:
+            self._end_hooks(request, before)
         if not isinstance(result, bool):
-            return self._await_response_hooks(result, length)
-        self._settle_body(length, ended=result)
+            return self._await_response_hooks(result, before)
+        self._settle_body(before, ended=result)
         return result
 
-    async def _await_response_hooks(self, result: Awaitable[bool], length: int) -> bool:
-        ended = await result
-        self._settle_body(length, ended=ended)
+    async def _await_response_hooks(self, result: Awaitable[bool], before: _Body) -> bool:
+        try:
+            ended = await result
+        except Finish as request:
+            self._end_hooks(request, before)
+        self._settle_body(before, ended=ended)
         return ended
 
-    def _settle_body(self, length: int, *, ended: bool) -> None:
+    def _end_hooks(self, request: Finish, before: _Body) -> NoReturn:
+        """Let a hook finish the response with what is there."""
+        if request.args:
+            self.write(*request.args)
+        self._settle_body(before, ended=True)
+        raise Finish from None
+
+    def _describe_body(self) -> _Body:
+        return _Body(
+            length=sum(map(len, self._write_buffer)),
+            declared=self._headers.get("Content-Length"),
+            is_allowed=not self._should_not_send_content(self._status_code),
+        )
+
+    def _settle_body(self, before: _Body, *, ended: bool) -> None:
         """Make the body that the hooks have left fit what has been said of it."""
         if ended:
             self._response_hooks = iter(())
@@ -102,16 +130,20 @@ class RespondingHandler(EndingHandler):
         for index, chunk in enumerate(buffer):
             if not isinstance(chunk, bytes):
                 buffer[index] = utf8(chunk)
-        if not length and self._should_not_send_content(self._status_code):
+        after = self._describe_body()
+        if not after.is_allowed and (before.is_allowed or not before.length):
             buffer.clear()  # a footer for every page must not break a 304
-        elif (declared := self._headers.get("Content-Length", "")).isdigit():
-            self.set_header("Content-Length", int(declared) + sum(map(len, buffer)) - length)
+            self.clear_header("Content-Length")
+        elif after.declared == before.declared is not None and after.declared.isdigit():
+            self.set_header("Content-Length", int(after.declared) + after.length - before.length)
 
     def _send(self) -> asyncio.Future[None]:
         self._sealed = False
-        future = super().finish()
-        self._conclude()
-        return future
+        try:
+            return super().finish()
+        finally:
+            if self._finished or self._returned:
+                self._conclude()
 
     async def _flush_after(self, hooks: Awaitable[bool]) -> None:
         await hooks
@@ -130,13 +162,11 @@ class RespondingHandler(EndingHandler):
         """Answer an error of a response hook, from whatever code called `finish`."""
         self._sealed = False
         if isinstance(error, Finish):
-            if error.args:
-                self.write(*error.args)
             return self._send()
         waiting = self._fail(error)
         if waiting is not None:
-            self._sealed = True
-            return self._spawn(_awaiting(waiting))
+            self._fail_task = self._spawn(_awaiting(waiting))
+            return self._fail_task
         done: asyncio.Future[None] = asyncio.Future()
         done.set_result(None)
         return done

@@ -22,6 +22,7 @@ class HandlerState(RequestHandler):
         _url_kwargs: The keyword arguments of the route and its `Url`, for this request alone.
         _task: The task that runs the handler.
         _flush_task, _finish_task: What sends the response once its asynchronous hooks are through.
+        _fail_task: What answers a failed response once the asynchronous exception hooks are through.
         _response_hooks: The response hooks that have not run yet; None before the first.
         _sealed: Whether `finish` has been called and waits for asynchronous hooks.
         _aborted: Whether the client is gone.
@@ -38,6 +39,7 @@ class HandlerState(RequestHandler):
     _task: asyncio.Task[Any] | None = None
     _flush_task: asyncio.Task[None] | None = None
     _finish_task: asyncio.Task[None] | None = None
+    _fail_task: asyncio.Task[None] | None = None
     _response_hooks: Iterator[Hook] | None = None
     _sealed = False
     _aborted = False
@@ -48,7 +50,10 @@ class HandlerState(RequestHandler):
 
     @property
     def _answered(self) -> bool:
-        return self._finished or self._sealed
+        """Whether there is an answer already, for the code that asks: the one that answers a failure is not bound."""
+        if self._finished or self._sealed:
+            return True
+        return self._fail_task is not None and asyncio.current_task() is not self._fail_task
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run *work* as a task of this request, in the context that its handler sees."""

@@ -24,7 +24,7 @@ from tornadopy.template._search import SearchPath, Stamp, decode, read
 _ORIGIN = re.compile(r"  # (?P<name>.+?):(?P<line>\d+)(?: \(via .*\))?$")
 
 
-class TornadoTemplateSyntaxError(TemplateSyntaxError, tornado_template.ParseError):
+class TornadoTemplateSyntaxError(TemplateSyntaxError, tornado_template.ParseError):  # type: ignore[misc]  # a narrower filename
     """A template of Tornado's engine could not be compiled; Tornado's `ParseError` too.
 
     .. versionadded:: 2.0
