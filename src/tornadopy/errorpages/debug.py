@@ -66,6 +66,12 @@ class _Contents:
     problems: list[str] = field(default_factory=list)
     text: str = ""
 
+    @property
+    def is_unmatched(self) -> bool:
+        """Whether no code of the user's has had a part in this: the path leads nowhere."""
+        origin = self.error.origin if self.error is not None else None
+        return self.routes is not None and (origin is None or origin.is_library)
+
 
 def debug_page(report: ErrorReport, *, fmt: Format) -> tuple[str, bytes]:
     """Return the content type and the body of a page that shows all that is known of a failed request.

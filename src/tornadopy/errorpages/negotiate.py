@@ -10,6 +10,7 @@ Format = Literal["html", "json", "text"]
 
 # An item of the list ends at a comma that is not inside a quoted string; a lone quote is an ordinary character.
 _ITEM = re.compile(r'(?:"(?:[^"\\]|\\.)*+"|[^,])++')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _QUALITY = re.compile(r";\s*+q\s*+=\s*+([^;\s]++)", re.IGNORECASE)
 _QVALUE = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
 _MEDIA_RANGE = re.compile(r"\s*+([!#$%&'*+\-.^_`|~\w]++/[!#$%&'*+\-.^_`|~\w]++)\s*+(?:;|$)", re.ASCII)
@@ -65,7 +66,7 @@ def negotiate(accept: str) -> Format:
 def _parse(accept: str) -> Iterator[_Range]:
     for place, item in enumerate(_ITEM.findall(accept)):
         name = _MEDIA_RANGE.match(item)
-        quality = _QUALITY.search(item)
+        quality = _QUALITY.search(_QUOTED.sub("", item))
         if name is None or (quality is not None and not _QVALUE.fullmatch(quality[1])):
             continue
         yield _Range(name[1].lower(), float(quality[1]) if quality else 1.0, place)

@@ -110,7 +110,9 @@ def _characters(line: str, columns: tuple[int, int] | None) -> tuple[int, int]:
 def _read(path: str, namespace: Mapping[str, object]) -> list[str] | str:
     """Return the lines of a source, or a note."""
     try:
-        return _lines_of_file(path) or _lines_of_loader(path, namespace) or linecache.getlines(path) or _missing(path)
+        return _lines_of_file(path) or _lines_of_loader(path, namespace) or _lines_of_cache(path) or _missing(path)
+    except _TooLargeError:
+        return f"The file is too large to be shown (more than {MAX_FILE_BYTES:,} bytes)."
     except Exception as exc:  # a loader is somebody else's code, and the page is shown without this source
         return f"The source cannot be read ({type(exc).__name__})."
 
@@ -126,6 +128,7 @@ def _lines_of_file(path: str) -> list[str]:
 
     Raises:
         OSError: It cannot be read.
+        _TooLargeError: It is larger than `MAX_FILE_BYTES`.
     """
     file = Path(path)
     try:
@@ -161,3 +164,11 @@ def _lines_of_loader(path: str, namespace: Mapping[str, object]) -> list[str]:
     name = namespace.get("__name__")
     text = get_source(name) if callable(get_source) and isinstance(name, str) else None
     return list(io.StringIO(text, newline=None)) if isinstance(text, str) else []
+
+
+def _lines_of_cache(path: str) -> list[str]:
+    """Return the lines that an interactive shell keeps of what was typed, under a name such as ``<input-1>``.
+
+    Of other names nothing: `linecache` would open what `_lines_of_file` did not, and wait for a pipe.
+    """
+    return linecache.getlines(path) if path.startswith("<") else []

@@ -59,10 +59,10 @@ class _Layout:
 
     def of(self, value: object) -> str:
         if isinstance(value, str) and type(value).__repr__ is str.__repr__:
-            return _string(mask_url(value[:_MAX_RAW]), len(value), MAX_STRING)
+            return _string(mask_text(value[:_MAX_RAW]), len(value))
         if isinstance(value, bytes) and type(value).__repr__ is bytes.__repr__:
-            text = mask_url(value[:_MAX_RAW].decode("latin-1"))
-            return _string(text.encode("latin-1"), len(value), MAX_STRING)
+            text = mask_text(value[:_MAX_RAW].decode("latin-1"))
+            return _string(text.encode("latin-1"), len(value))
         if isinstance(value, Mapping):
             return self._nested(value, lambda: self._mapping(value))
         kind = _CONTAINER_REPRS.get(type(value).__repr__)
@@ -105,9 +105,9 @@ class _Layout:
         return MASK if is_secret(name_of(name)) else self.of(value)
 
 
-def _string(value: str | bytes, size: int, limit: int) -> str:
+def _string(value: str | bytes, size: int) -> str:
     """Return the ``repr`` of a string, cut if it is long, with its full length."""
-    return repr(value) if size <= limit else f"{value[:limit]!r}… ({size:,} in all)"
+    return repr(value) if size <= MAX_STRING else f"{value[:MAX_STRING]!r}… ({size:,} in all)"
 
 
 def _join(head: str, items: Iterable[str], size: int, tail: str) -> str:
