@@ -166,12 +166,15 @@ class FailingHandler(HandlerState):
             self.write(f"{status_code}: {self._reason}\n")
 
     def _give_up(self) -> None:
-        """Close the connection: an answer was not possible, and the client must not wait for one."""
+        """Close the connection, unless there is an answer: the client must not wait for one."""
         if not self._answered:
-            close = getattr(self.request.connection, "close", None)
-            if close is not None:
-                close()
-            self._aborted = True
+            self._close_connection()
+
+    def _close_connection(self) -> None:
+        close = getattr(self.request.connection, "close", None)
+        if close is not None:
+            close()
+        self._aborted = True
 
 
 def status_of(error: BaseException) -> int:

@@ -40,16 +40,25 @@ class RespondingHandler(EndingHandler):
         With an asynchronous hook the returned Future resolves when hooks and bytes are through; what is written
         meanwhile goes out with them.
         """
-        if self._headers_written or not include_footers:
-            self._streamed_length += sum(map(len, self._write_buffer))
         if self._headers_written or include_footers or not self._pipeline.response:
-            return super().flush(include_footers)
+            return self._flush_now(include_footers)
         if self._flush_task is None:
             result = self._run_response_hooks()
             if isinstance(result, bool):
-                return super().flush()
+                return self._flush_now()
             self._flush_task = self._spawn(self._flush_after(result))
         return self._flush_task
+
+    def _flush_now(self, include_footers: bool = False) -> asyncio.Future[None]:
+        first = not self._headers_written
+        if not (first and include_footers):
+            self._streamed_length += sum(map(len, self._write_buffer))
+        try:
+            return super().flush(include_footers)
+        except Exception:
+            if first and self._headers_written:
+                self._close_connection()  # the headers could not go out, so nothing else can
+            raise
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
         """Finish the response: run its hooks, send it, and run what comes after.
@@ -134,7 +143,7 @@ class RespondingHandler(EndingHandler):
         if not after.is_allowed and (before.is_allowed or not before.length):
             buffer.clear()  # a footer for every page must not break a 304
             self.clear_header("Content-Length")
-        elif after.declared == before.declared is not None and after.declared.isdigit():
+        elif after.declared is not None and after.declared == before.declared and after.declared.isdigit():
             self.set_header("Content-Length", int(after.declared) + after.length - before.length)
 
     def _send(self) -> asyncio.Future[None]:
@@ -147,7 +156,7 @@ class RespondingHandler(EndingHandler):
 
     async def _flush_after(self, hooks: Awaitable[bool]) -> None:
         await hooks
-        await super().flush()
+        await self._flush_now()
 
     async def _finish_after(self, hooks: Awaitable[Any]) -> None:
         try:
