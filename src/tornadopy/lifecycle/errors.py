@@ -63,7 +63,7 @@ class FailingHandler(HandlerState):
 
         As in Tornado, but when `write_error` itself fails, the client gets a plain page, not an empty one.
         """
-        if self._headers_written:
+        if self._headers_written or self._answered:
             gen_log.error("Cannot send error response after headers written")
             if not self._answered:
                 try:

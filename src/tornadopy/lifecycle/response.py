@@ -7,7 +7,8 @@ is sealed, and a task of the request sends it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import functools
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, NoReturn, cast
 
 from tornado.escape import utf8
@@ -15,6 +16,8 @@ from tornado.web import Finish
 
 from tornadopy.lifecycle.ending import EndingHandler
 from tornadopy.middleware.pipeline import run
+
+_SEALED_METHODS = ("write", "clear", "set_status", "set_header", "add_header", "clear_header", "set_cookie")
 
 
 class _Body(NamedTuple):
@@ -27,12 +30,6 @@ class _Body(NamedTuple):
 
 class RespondingHandler(EndingHandler):
     """The part of a handler that sends its response through the ``response`` hooks."""
-
-    def write(self, chunk: str | bytes | dict[str, Any]) -> None:
-        """Write *chunk* to the output buffer, as Tornado does; an error once the response is sealed."""
-        if self._sealed and asyncio.current_task() is self._task:
-            raise RuntimeError("Cannot write() after finish()")
-        super().write(chunk)
 
     def flush(self, include_footers: bool = False) -> asyncio.Future[None]:
         """Send what is buffered; before the first bytes of a streamed response its ``response`` hooks run.
@@ -84,9 +81,28 @@ class RespondingHandler(EndingHandler):
         return self._send() if isinstance(result, bool) else self._finish_later(result)
 
     def _finish_later(self, hooks: Awaitable[Any]) -> asyncio.Future[None]:
-        self._sealed = True
         self._finish_task = self._spawn(self._finish_after(hooks))
+        self._seal()
         return self._finish_task
+
+    def _seal(self) -> None:
+        """From here on nobody changes the response but its hooks, as if it had been sent."""
+        self._sealed = True
+        for name in _SEALED_METHODS:
+            setattr(self, name, functools.partial(self._call_sealed, getattr(self, name)))
+
+    def _unseal(self) -> None:
+        if self._sealed:
+            self._sealed = False
+            for name in _SEALED_METHODS:
+                delattr(self, name)
+
+    def _call_sealed(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if asyncio.current_task() in {self._flush_task, self._finish_task}:
+            return method(*args, **kwargs)
+        if method.__name__ == "write":
+            raise RuntimeError("Cannot write() after finish()")
+        return None
 
     async def run_response_hooks(self) -> None:
         """Run the ``response`` hooks now, for a response that does not go through `finish` or `flush`."""
@@ -147,7 +163,7 @@ class RespondingHandler(EndingHandler):
             self.set_header("Content-Length", int(after.declared) + after.length - before.length)
 
     def _send(self) -> asyncio.Future[None]:
-        self._sealed = False
+        self._unseal()
         try:
             return super().finish()
         finally:
@@ -169,7 +185,7 @@ class RespondingHandler(EndingHandler):
 
     def _fail_response(self, error: Exception) -> asyncio.Future[None]:
         """Answer an error of a response hook, from whatever code called `finish`."""
-        self._sealed = False
+        self._unseal()
         if isinstance(error, Finish):
             return self._send()
         waiting = self._fail(error)
