@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import isclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
-from tornado.routing import HostMatches, PathMatches, Rule, URLSpec
+from tornado.httputil import HTTPMessageDelegate, HTTPServerConnectionDelegate, HTTPServerRequest
+from tornado.routing import HostMatches, Matcher, PathMatches, Rule, URLSpec
 from tornado.web import RequestHandler, _ApplicationRouter
 
 from tornadopy.context import current_request
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ApplicationRouter", "Route", "Url", "include", "route"]
 
-_LEADING_SLASHES = re.compile(r"^(?:\\?/(?![?*]))+|^\\?/(?=[?*])")
+_LEADING_SLASHES = re.compile(r"^(?:\\?/)+")
+_TRAILING_SLASHES = re.compile(r"(?:\\?/[?*+]?)+$")
 _OPENS_WITH_SLASH = re.compile(r"\((?:\?:|\?P<\w+>)?\\?/")
+_PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)  # an escape, a set of characters, or a character
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,13 @@ class Route:
 
     Attributes:
         pattern: A regular expression for the whole path.
-        handler: A handler class, or its dotted name.
+        handler: A handler class, its dotted name, or whatever else Tornado accepts as the target of a rule.
         kwargs: What reaches the handler as ``_url_kwargs``.
         name: The name that `reverse_url` and ``ROUTE_MODULES`` know.
     """
 
-    pattern: str
-    handler: str | type
+    pattern: str | re.Pattern[str]
+    handler: Any
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
 
@@ -56,8 +58,10 @@ class Route:
         handler = self._import() if isinstance(self.handler, str) else self.handler
         if isclass(handler) and not issubclass(handler, RequestHandler):
             raise UrlError(f"{self}: {handler.__qualname__} is no handler; it does not inherit RequestHandler")
-        if not isclass(handler) and not callable(handler) and not isinstance(handler, (list, tuple)):
+        if not _is_target(handler):
             raise UrlError(f"{self}: {handler!r} is no handler class")
+        if not isinstance(self.pattern, (str, re.Pattern)):
+            raise UrlError(f"{self}: the pattern is no regular expression")
         try:
             spec = URLSpec(self.pattern, handler, dict(self.kwargs), self.name)
             spec.matcher = RouteMatches(self.pattern)
@@ -102,7 +106,7 @@ class Url:
     .. versionadded:: 2.0
     """
 
-    def __init__(self, prefix: str | None = None, /, **overall_kwargs: Any) -> None:
+    def __init__(self, prefix: str | None = None, **overall_kwargs: Any) -> None:
         self.prefix = prefix
         self.overall_kwargs = overall_kwargs
 
@@ -170,6 +174,8 @@ def flatten(patterns: Iterable[Any]) -> Iterator[Route | Rule]:
             yield each
         elif _is_route_tuple(each):
             yield _from_tuple(each)
+        elif _is_rule_tuple(each):
+            yield Rule(*each)
         elif isinstance(each, (list, tuple)):
             yield from flatten(each)
         else:
@@ -181,15 +187,10 @@ def flatten(patterns: Iterable[Any]) -> Iterator[Route | Rule]:
 
 def join(prefix: str, pattern: str) -> str:
     """Return *pattern* below *prefix*, joined by exactly one slash."""
-    prefix = prefix.removeprefix("^").removesuffix("$").rstrip("/")
-    pattern = pattern.removeprefix("^")
-    if _has_top_level_alternative(pattern):
-        pattern = f"(?:{pattern})"
-    if pattern in {"", "$"}:
-        return (prefix or "/") + pattern
-    if _OPENS_WITH_SLASH.match(pattern):
-        return prefix + pattern
-    return f"{prefix}/{_LEADING_SLASHES.sub('', pattern)}"
+    prefix = prefix.removeprefix("^").removesuffix("$")
+    before = [_open(_TRAILING_SLASHES.sub("", each)) for each in _alternatives(prefix)]
+    joined = _group(before) + _group([_open(each) for each in _alternatives(pattern)])
+    return f"/{joined}" if joined in {"", "$"} else joined
 
 
 class ApplicationRouter(_ApplicationRouter):
@@ -201,9 +202,11 @@ class ApplicationRouter(_ApplicationRouter):
         """Append *rules*: routes of any accepted form, matchers with targets, nested lists.
 
         Raises:
-            UrlError: A route's handler cannot be imported, or its name is taken.
+            UrlError: Something is no route, a handler cannot be imported, or a name is taken.
         """
-        super().add_rules([each.rule() if isinstance(each, Route) else each for each in rules])
+        for each in rules:
+            found = [each] if _is_tornados_form(each) else flatten([each])
+            super().add_rules([one.rule() if isinstance(one, Route) else one for one in found])
 
     def process_rule(self, rule: Rule) -> Rule:
         """Take in *rule*: refuse a name that is taken, prepare the target for serving."""
@@ -211,6 +214,8 @@ class ApplicationRouter(_ApplicationRouter):
             rule.target = ApplicationRouter(self.application, rule.target)
         elif isclass(rule.target) and issubclass(rule.target, RequestHandler):
             self.application.serve_class(rule.target)
+        elif not _is_target(rule.target):
+            raise UrlError(f"route {_pattern_of(rule)!r} is no route: {rule.target!r} is no handler class")
         taken = self.named_rules.get(rule.name) if rule.name else None
         if taken is not None and isinstance(rule.matcher, RouteMatches):
             raise UrlError(
@@ -251,39 +256,63 @@ def describe_rule(rule: Rule) -> tuple[str, str, str]:
 
 
 def _is_route_tuple(each: Any) -> bool:
-    return isinstance(each, tuple) and 2 <= len(each) <= 4 and isinstance(each[0], str)
+    return isinstance(each, tuple) and 2 <= len(each) <= 4 and isinstance(each[0], (str, re.Pattern))
+
+
+def _is_tornados_form(each: Any) -> bool:
+    # NOTE: Tornado would import a handler's dotted name too, but could not say which route it is about.
+    if not isinstance(each, (list, tuple)) or not 2 <= len(each) <= 4:
+        return False
+    return isinstance(each[0], (str, Matcher)) and not isinstance(each[1], str)
+
+
+def _is_rule_tuple(each: Any) -> bool:
+    return isinstance(each, tuple) and 2 <= len(each) <= 4 and isinstance(each[0], Matcher)
 
 
 def _from_tuple(each: tuple[Any, ...]) -> Route:
     pattern, handler, kwargs, name = (*each, None, None)[:4]
-    if not isinstance(handler, (str, type)):
+    if not isinstance(handler, str) and not _is_target(handler):
         raise UrlError(f"{each!r} is no route: its handler is neither a class nor a dotted name")
     return Route(pattern, handler, dict(kwargs or {}), name)
 
 
+def _is_target(handler: Any) -> bool:
+    return callable(handler) or isinstance(handler, (list, tuple, HTTPServerConnectionDelegate))
+
+
 def _below(prefix: str, each: Route | Rule, prefix_name: str | None, where: str) -> Route:
     if isinstance(each, URLSpec):
-        each = Route(each.regex.pattern, cast("Any", each.target), dict(each.target_kwargs), each.name)
+        each = Route(each.regex, each.target, dict(each.target_kwargs), each.name)
     if not isinstance(each, Route):
         raise UrlError(f"{where}: {each!r} has no path to put the prefix before")
+    pattern = each.pattern.pattern if isinstance(each.pattern, re.Pattern) else each.pattern
     name = f"{prefix_name}-{each.name}" if prefix_name and each.name else each.name
-    return replace(each, pattern=join(prefix, each.pattern), name=name)
+    return replace(each, pattern=join(prefix, pattern), name=name)
 
 
-def _has_top_level_alternative(pattern: str) -> bool:
-    depth, escaped, in_class = 0, False, False
-    for char in pattern:
-        if escaped or char == "\\":
-            escaped = not escaped
-        elif in_class:
-            in_class = char != "]"
-        elif char == "[":
-            in_class = True
-        elif char in "()":
-            depth += 1 if char == "(" else -1
-        elif char == "|" and depth == 0:
-            return True
-    return False
+def _open(pattern: str) -> str:
+    """Return *pattern* with exactly one slash before it, unless it is empty."""
+    pattern = pattern.removeprefix("^")
+    if pattern in {"", "$"} or _OPENS_WITH_SLASH.match(pattern):
+        return pattern
+    return f"/{_LEADING_SLASHES.sub('', pattern)}"
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """Return the alternatives of *pattern* that stand in no group."""
+    branches, depth = [""], 0
+    for piece in _PIECE.findall(pattern):
+        depth += {"(": 1, ")": -1}.get(piece, 0)
+        if piece == "|" and depth == 0:
+            branches.append("")
+        else:
+            branches[-1] += piece
+    return branches
+
+
+def _group(branches: Sequence[str]) -> str:
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
 
 
 def _pattern_of(rule: Rule) -> str:
