@@ -143,6 +143,13 @@ class TestBudget:
             never.set()
         assert time.monotonic() - started < 5
 
+    def test_where_no_thread_can_be_started_the_value_is_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def start(thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", start)
+        assert shown(object()) == "<not shown: no thread could be started>"
+
     def test_once_the_bytes_are_spent_nothing_more_is_shown(self) -> None:
         budget = Budget(page_bytes=500, seconds=1)
         assert budget.spend("a") == "a"

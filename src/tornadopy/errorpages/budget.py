@@ -69,7 +69,10 @@ class Budget:
         call = _Call(function)
         started = time.monotonic()
         thread = threading.Thread(target=contextvars.copy_context().run, args=(call,), name="debug-page", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the process has no room for another thread
+            return "<not shown: no thread could be started>"
         thread.join(allowed)
         self._seconds -= time.monotonic() - started
         return call.outcome

@@ -27,7 +27,9 @@ from tornadopy.utils.masking import MASK, is_secret, mask_headers, mask_text
 
 MAX_PAGE_BYTES = 2_000_000
 MAX_ROWS = 300
+MAX_VALUES = 20
 
+_MAX_RAW = 8_000
 _TRACEBACK_BYTES = 800_000
 _REST_BYTES = 400_000
 _TRACEBACK_SECONDS = 2.0
@@ -162,7 +164,14 @@ class _Writer:
             return otherwise
 
     def _text(self, text: str, limit: int = 2_000) -> str:
-        return self._of_rest.spend(shorten(mask_text(text[:20_000]), limit))
+        return self._of_rest.spend(shorten(mask_text(text[:_MAX_RAW]), limit))
+
+    def _some(self, items: Iterable[_T]) -> Iterator[_T]:
+        """Yield items while the page has room for them."""
+        for item in islice(items, MAX_ROWS):
+            if self._of_rest.exhausted:
+                return
+            yield item
 
     def _exception(self) -> Report | None:
         value, entry = (self._report.exc_info or (None, None, None))[1:]
@@ -190,9 +199,9 @@ class _Writer:
         parts: list[tuple[str, Callable[[], Rows]]] = [
             ("Query arguments", lambda: self._arguments(request.query_arguments)),
             ("Body arguments", lambda: self._arguments(request.body_arguments)),
-            ("Files", lambda: [("Name", self._text(name)) for name in request.files[:MAX_ROWS]]),
+            ("Files", lambda: [("Name", self._text(name)) for name in self._some(request.files)]),
             ("Headers", lambda: self._headers(request)),
-            ("Cookies", lambda: [(self._text(name), MASK) for name in islice(request.cookies, MAX_ROWS)]),
+            ("Cookies", lambda: [(self._text(name), MASK) for name in self._some(request.cookies)]),
             ("Connection", lambda: self._connection(request)),
         ]
         none: Rows = []
@@ -200,15 +209,15 @@ class _Writer:
         return [(name, rows) for name, rows in made if rows]
 
     def _arguments(self, values: Values) -> Rows:
-        return [(self._text(name), self._argument(name, each)) for name, each in islice(values.items(), MAX_ROWS)]
+        return [(self._text(name), self._argument(name, each)) for name, each in self._some(values.items())]
 
     def _argument(self, name: str, values: Sequence[str | bytes]) -> str:
-        return self._text(MASK if is_secret(name) else "\n".join(map(_decoded, values[:50])))
+        return self._text(MASK if is_secret(name) else "\n".join(map(_decoded, values[:MAX_VALUES])))
 
     def _headers(self, request: RequestReport) -> Rows:
         headers = request.headers.items() if isinstance(request.headers, Mapping) else request.headers
-        pairs = [(str(name), str(value)[:20_000]) for name, value in islice(headers, MAX_ROWS)]
-        return [(self._text(name), self._text(value)) for name, value in mask_headers(pairs)]
+        pairs = ((str(name), str(value)[:_MAX_RAW]) for name, value in self._some(headers))
+        return [(self._text(name), self._text(value)) for pair in pairs for name, value in mask_headers([pair])]
 
     def _connection(self, request: RequestReport) -> Rows:
         rows = {
@@ -223,21 +232,21 @@ class _Writer:
     def _routes(self) -> list[tuple[str, str, str]] | None:
         if self._report.routes is None:
             return None
-        routes = islice(self._report.routes, MAX_ROWS)
+        routes = self._some(self._report.routes)
         return [(self._text(pattern), self._text(name or ""), self._text(handler)) for pattern, name, handler in routes]
 
     def _versions(self) -> Rows:
-        return [(self._text(name), self._text(version)) for name, version in self._report.versions.items()]
+        return [(self._text(name), self._text(version)) for name, version in self._some(self._report.versions.items())]
 
     def _settings(self) -> Rows:
-        return [(self._text(name), self._setting(name)) for name in islice(self._report.settings, MAX_ROWS)]
+        return [(self._text(name), self._setting(name)) for name in self._some(self._report.settings)]
 
     def _setting(self, name: str) -> str:
         return noted(lambda: describe(name, self._report.settings[name], self._of_rest))
 
 
 def _decoded(value: str | bytes) -> str:
-    return value if isinstance(value, str) else value.decode("utf-8", "backslashreplace")
+    return value[:_MAX_RAW] if isinstance(value, str) else value[:_MAX_RAW].decode("utf-8", "backslashreplace")
 
 
 def _chapters(report: Report | None) -> Iterator[_Chapter]:
