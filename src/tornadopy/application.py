@@ -57,6 +57,7 @@ class Application(tornado.web.Application):
     Attributes:
         conf: The application's own, frozen configuration.
         pipeline: The hooks of its middlewares.
+        internal_addresses: Whom the debug page is shown to; None for everybody.
         on_startup, on_shutdown: Functions to be called with the application, before it serves and after; sync or
             async. Those of the apps' ``hooks.py`` come first at the start and last at the stop.
 
@@ -87,6 +88,8 @@ class Application(tornado.web.Application):
         self._started: list[LifecycleHook] | None = None
         self._served: dict[type[RequestHandler], type[LifecycleHandler]] = {tornado.web.ErrorHandler: ErrorHandler}
         parse_addresses(self.conf.WHITELIST, source="WHITELIST")  # a wrong entry is an error at start
+        internal = self.conf.INTERNAL_IPS
+        self.internal_addresses = parse_addresses(internal, source="INTERNAL_IPS") if internal else None
         self._hosts = HostFilter(self.conf.ALLOWED_HOSTS)
         self._keeps_request_ids = self.conf.XHEADERS
         values = self._tornado_settings(tornado_settings)

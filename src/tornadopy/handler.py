@@ -64,7 +64,7 @@ class WebHandler(LifecycleHandler):
             self.finish(own(status_code, **kwargs) if callable(own) else own)
             return
         fmt = self.get_error_format()
-        if self.settings.get("serve_traceback"):
+        if self.shows_debug_page():
             self._finish_page(*errorpages.debug_page(self._report_error(status_code, kwargs.get("exc_info")), fmt=fmt))
             return
         templates = getattr(self.application, "templates", None)
@@ -79,6 +79,13 @@ class WebHandler(LifecycleHandler):
             "request_id": self.context.request_id,
         }
         self.finish(templates.generate_error(name, namespace))
+
+    def shows_debug_page(self) -> bool:
+        """Whether the client may see the debug page: in debug mode, from ``INTERNAL_IPS`` if there are any."""
+        if not self.settings.get("serve_traceback"):
+            return False
+        internal = getattr(self.application, "internal_addresses", None)
+        return internal is None or self.request.remote_ip in internal
 
     def get_error_format(self) -> ErrorFormat:
         """Return the form of error pages that the client asks for, by its ``Accept`` header."""

@@ -15,6 +15,7 @@ from tornado.escape import utf8
 from tornado.web import Finish
 
 from tornadopy.lifecycle.ending import EndingHandler
+from tornadopy.lifecycle.errors import app_log
 from tornadopy.middleware.pipeline import run
 
 _SEALED_METHODS = ("write", "clear", "set_status", "set_header", "add_header", "clear_header", "set_cookie")
@@ -179,7 +180,13 @@ class RespondingHandler(EndingHandler):
             await hooks
             sent = self._send()
         except Exception as error:
-            sent = self._fail_response(error)
+            try:
+                sent = self._fail_response(error)
+            except Exception:
+                app_log.exception("Exception in exception handler")
+                self._close_connection()
+                self._conclude()
+                return
         if sent is not self._finish_task:
             await sent
 

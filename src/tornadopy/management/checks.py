@@ -24,7 +24,7 @@ from tornadopy.conf.security import find_missing, find_weak
 from tornadopy.exceptions import TornadopyError
 from tornadopy.i18n import load_translations
 from tornadopy.logger import configuration
-from tornadopy.management.patterns import may_match
+from tornadopy.management.patterns import matches
 from tornadopy.template.environment import TemplateEnvironment
 from tornadopy.utils.suggest import nearest
 from tornadopy.webserver import Server
@@ -158,7 +158,7 @@ def _idle_route_modules(conf: Settings, application: Application) -> Iterator[st
         if key in names:
             continue
         with suppress(re.error):  # an error that the application has reported
-            found = any(may_match(key, pattern) for pattern in patterns)
+            found = any(matches(key, pattern) is not False for pattern in patterns)
             if _PLAIN_NAME.fullmatch(key):
                 found = any(key in pattern for pattern in patterns)
             if not found:

@@ -13,7 +13,7 @@ from tornadopy.apps import load_urls
 from tornadopy.httpmodule.httpmodule import HttpModuleMiddleware
 from tornadopy.httpmodule.loading import full_name
 from tornadopy.management.output import style, table, terminal_width
-from tornadopy.management.patterns import literal_path, may_match
+from tornadopy.management.patterns import matches
 from tornadopy.management.project import Project, pass_project
 
 if TYPE_CHECKING:
@@ -63,18 +63,23 @@ def _modules(rules: Rules | None, pattern: str, name: str) -> dict[str, Any]:
     """Return the modules that every request to the route meets, and those that depend on its path."""
     if rules is None:
         return {"modules": [], "conditional": []}
-    path = literal_path(pattern)
-    plan = rules.plan(name or None, path or "")
-    undecided = [] if path is not None else _undecided(rules.entries, pattern)
-    return {"modules": _names(plan.modules), "conditional": undecided}
+    verdicts = [(entry, _applies(entry, pattern, name)) for entry in rules.entries]
+    sure = [entry for entry, verdict in verdicts if verdict]
+    excluded = {module for entry in sure for module in entry.excluded}
+    common = [module for module in rules.common if module not in excluded]
+    own = [module for entry in sure for module in entry.modules]
+    return {
+        "modules": _names(dict.fromkeys([*common, *own])),
+        "conditional": [
+            {"expression": entry.key, "modules": _names(entry.modules), "excluded": _names(entry.excluded)}
+            for entry, verdict in verdicts
+            if verdict is None
+        ],
+    }
 
 
-def _undecided(entries: Iterable[Entry], pattern: str) -> list[dict[str, Any]]:
-    return [
-        {"expression": entry.key, "modules": _names(entry.modules), "excluded": _names(entry.excluded)}
-        for entry in entries
-        if entry.search is not None and not entry.search("") and may_match(entry.key, pattern)
-    ]
+def _applies(entry: Entry, pattern: str, name: str) -> bool | None:
+    return entry.key == name if entry.search is None else matches(entry.key, pattern)
 
 
 def _names(modules: Iterable[BaseHttpModule]) -> list[str]:
