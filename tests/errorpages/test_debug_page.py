@@ -169,6 +169,17 @@ class TestContents:
         assert "Nothing was found at this path. The routes are listed below." in text
         assert text.index("/article/(.*)") < text.index("blog.handlers.Index") < text.index("Headers")
 
+    def test_a_traceback_of_library_frames_alone_opens_the_newest_unless_the_path_leads_nowhere(self) -> None:
+        try:
+            json.loads("{")
+        except ValueError as exc:
+            assert exc.__traceback__ is not None
+            info = (type(exc), exc, exc.__traceback__.tb_next)
+        for routes, expected in ((None, [True, False, False]), ([], [False, False, False])):
+            frames = [each for each in Page(html(report(exc_info=info, routes=routes))).all("details")]
+            opened = ["open" in each for each in frames if each["class"] == "frame library"]
+            assert opened == expected
+
     def test_a_404_of_the_users_own_code_shows_its_traceback_first(self) -> None:
         text = Page(html(report(status=404, reason="Not Found", routes=[("/", "index", "Index")]))).text
         assert text.index("no such thing") < text.index("raise exc") < text.index("Pattern")
