@@ -13,7 +13,6 @@ from inspect import isawaitable
 from typing import Any, cast
 
 import tornado.web
-from tornado import autoreload
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import AnyMatches, DefaultHostMatches, HostMatches, Rule
@@ -32,6 +31,7 @@ from tornadopy.lifecycle import LifecycleHandler
 from tornadopy.lifecycle.errors import status_of
 from tornadopy.middleware import pipeline
 from tornadopy.routing import ApplicationRouter, describe_rule
+from tornadopy.server import reload
 from tornadopy.server.proxies import incoming_request_id
 from tornadopy.template.environment import TemplateEnvironment
 from tornadopy.utils.addresses import parse_addresses
@@ -235,7 +235,7 @@ class Application(tornado.web.Application):
             await self.shutdown()
             raise
         if self._reloads:
-            autoreload.start()
+            reload.start()
 
     async def shutdown(self) -> None:
         """Run the shut-down hooks in reverse order, each of them even if another fails."""

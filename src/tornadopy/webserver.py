@@ -32,6 +32,7 @@ from tornadopy.decorators import async_execute
 from tornadopy.exceptions import ArgumentError, ConfigError, ServerError, TornadopyError
 from tornadopy.i18n import load_translations
 from tornadopy.logger import configuration
+from tornadopy.server import reload
 from tornadopy.server.banner import banner
 from tornadopy.server.graceful import stop_serving
 from tornadopy.server.options import define_options
@@ -64,7 +65,10 @@ def run(
         server.load_all(application, sockets, **kwargs)
         server.start()
     except TornadopyError as error:
-        sys.exit(report_error(error))
+        status = report_error(error)
+        if reload.is_reloaded():
+            reload.wait_for_mend(error)
+        sys.exit(status)
 
 
 def report_error(error: BaseException) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tornadopy.application import Application
 from tornadopy.utils.versions import versions
+
+if TYPE_CHECKING:
+    from tornadopy.application import Application
 
 
 def banner(application: Application, addresses: Iterable[Any]) -> str:

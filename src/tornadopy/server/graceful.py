@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer
 from tornado.websocket import WebSocketHandler
 
-from tornadopy.application import Application
+if TYPE_CHECKING:
+    from tornadopy.application import Application
+
 
 log = logging.getLogger("tornadopy.tracelog")
 
