@@ -1,0 +1,1 @@
+"""The HTTP modules of the example."""

@@ -1,0 +1,13 @@
+"""Settings that serve the example for others: no debug pages, a secret that survives a restart."""
+
+import os
+
+from settings import setting
+from settings.setting import *  # noqa: F403 - production starts from what development has
+
+DEBUG = False
+ALLOWED_HOSTS = os.environ.get("PROJECT_WEB_HOSTS", "localhost,127.0.0.1").split(",")
+TORNADO_CONF = {
+    **setting.TORNADO_CONF,
+    "cookie_secret": os.environ.get("PROJECT_WEB_SECRET", setting.TORNADO_CONF["cookie_secret"]),
+}
