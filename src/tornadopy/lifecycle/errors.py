@@ -53,7 +53,7 @@ class FailingHandler(HandlerState):
             message = value.get_message()
             if message:
                 gen_log.warning("%d %s: %s", value.status_code, summary, escape_control(message))
-        elif isinstance(value, StreamClosedError) and self._aborted:
+        elif isinstance(value, StreamClosedError) and self._is_client_gone():
             gen_log.info("Client disconnected: %s", summary)
         else:
             app_log.error("Uncaught exception %s\n%r", summary, self.request, exc_info=(typ, value, tb))  # type: ignore[arg-type]  # all three are given, or none
@@ -138,9 +138,17 @@ class FailingHandler(HandlerState):
         except Exception:
             app_log.exception("Error in exception logger")
 
+    def _is_client_gone(self) -> bool:
+        # An error of writing may come before the connection's own word that it is closed.
+        stream = getattr(self.request.connection, "stream", None)
+        return self._aborted or (stream is not None and stream.closed())
+
     def _answer(self, error: BaseException) -> None:
         """Send the error page for *error*, unless there has been an answer."""
         if self._answered:
+            return
+        if isinstance(error, StreamClosedError) and self._is_client_gone():
+            self._aborted = True
             return
         try:
             self.send_error(status_of(error), exc_info=(type(error), error, error.__traceback__))
