@@ -103,6 +103,8 @@ class WebHandler(LifecycleHandler):
     def _finish_page(self, content_type: str, page: bytes) -> None:
         self.set_header("Content-Type", content_type)
         self.set_header("Cache-Control", "no-store")
+        self.set_header("Content-Security-Policy", errorpages.page_policy())
+        self.set_header("Vary", "Accept")
         self.finish(page)
 
     def _report_error(self, status_code: int, exc_info: Any) -> errorpages.ErrorReport:

@@ -193,7 +193,7 @@ class RespondingHandler(EndingHandler):
     def _fail_response(self, error: Exception) -> asyncio.Future[None]:
         """Answer an error of a response hook, from whatever code called `finish`."""
         self._unseal()
-        if isinstance(error, Finish):
+        if isinstance(error, Finish) and not self._finished:
             return self._send()
         waiting = self._fail(error)
         if waiting is not None:
