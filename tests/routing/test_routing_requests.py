@@ -78,8 +78,9 @@ class TestKwargs:
         assert second["args"] == ["5", None]
         assert third["kwargs"] == {"lang": "de", "slug": "你 ä/b"}
 
-    def test_bytes_that_are_no_text_are_a_bad_request(self) -> None:
+    def test_bytes_that_are_no_text_are_a_bad_request(self, caplog: pytest.LogCaptureFixture) -> None:
         assert ask(make(u(r"/(.*)", "Main")), "/%ff") == [400]
+        assert "Invalid unicode" in caplog.text
 
 
 class TestOrder:
@@ -199,7 +200,7 @@ class TestUnmatched:
 
 
 class TestStatic:
-    def test_static_path_is_served_before_all_routes(self, tmp_path: Path) -> None:
+    def test_static_path_is_served_before_all_routes(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         (tmp_path / "statics").mkdir()
         (tmp_path / "statics" / "a.txt").write_text("static")
         (tmp_path / "statics" / "robots.txt").write_text("robots")
@@ -208,6 +209,7 @@ class TestStatic:
         assert fetch(application, "/static/a.txt").body == b"static"
         assert fetch(application, "/robots.txt").body == b"robots"
         assert fetch(application, "/static/%2e%2e/setting.py").code == 403
+        assert "is not in root static directory" in caplog.text
         assert fetch(application, "/static/none.txt").code == 404
         assert who(ask(application, "/other")) == ["rest"]
 

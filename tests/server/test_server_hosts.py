@@ -76,7 +76,7 @@ class Mark:
         self.met.append("endcall")
 
 
-def test_the_check_stands_before_routing_and_middlewares() -> None:
+def test_the_check_stands_before_routing_and_middlewares(caplog: pytest.LogCaptureFixture) -> None:
     conf = Settings(ALLOWED_HOSTS=["good.example"])
     application = Application([("/", Page)], conf=conf, middlewares=[Mark])
 
@@ -92,3 +92,4 @@ def test_the_check_stands_before_routing_and_middlewares() -> None:
             assert "call" in Mark.met
 
     asyncio.run(main())
+    assert caplog.text.count("the host 'evil.example' is not in ALLOWED_HOSTS") == 2
