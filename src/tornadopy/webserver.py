@@ -35,13 +35,14 @@ from tornadopy.logger import configuration
 from tornadopy.server import reload
 from tornadopy.server.banner import banner
 from tornadopy.server.graceful import stop_serving
-from tornadopy.server.options import define_options
+from tornadopy.server.options import argument_at_fault, define_options, refuse_unknown
 from tornadopy.server.proxies import TrustedProxies
 from tornadopy.utils.imports import import_string
 
 __all__ = ["Server", "run"]
 
 BACKLOG = 4096
+HIGHEST_PORT = 65_535
 
 
 def run(
@@ -124,10 +125,15 @@ class Server:
         if args is None:
             _report_errors_in_one_line()
         define_options(options)
+        given = list(sys.argv if args is None else args)
+        refuse_unknown(options, given)
         try:
-            remaining = options.parse_command_line(None if args is None else list(args), final=False)
+            remaining = options.parse_command_line(given, final=False)
         except OptionError as error:
             raise ArgumentError(f"command line: {error}; see --help") from error
+        except ValueError as error:
+            culprit = argument_at_fault(given, error)
+            raise ArgumentError(f"command line: {culprit}{error}; see --help") from error
         self.conf = settings.configure(options.settings or None)
         self._configure_logs(self.conf)
         return remaining
@@ -298,6 +304,10 @@ class Server:
     def _bind(self, conf: Settings, backlog: int) -> list[socket.socket]:
         family = socket.AF_INET if conf.IPV4_ONLY else socket.AF_UNSPEC
         address, port = options.address, options.port
+        if not 0 <= port <= HIGHEST_PORT:  # the C library may take a higher one modulo 65536
+            raise ServerError(
+                f"cannot listen on {address}:{port}: ports go from 0 to {HIGHEST_PORT}; choose another with --port"
+            )
         try:
             return netutil.bind_sockets(port, address or None, family=family, backlog=backlog)
         except (OSError, OverflowError) as error:

@@ -5,7 +5,12 @@ Command-line options are the process's (Tornado's ``options``); they are defined
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tornado.options import OptionParser
+
+from tornadopy.exceptions import ArgumentError
+from tornadopy.utils.suggest import nearest
 
 
 def define_options(options: OptionParser) -> None:
@@ -22,3 +27,29 @@ def define_options(options: OptionParser) -> None:
     ):
         if name not in options:
             options.define(name, default=default, type=kind, help=text, group="tornadopy")
+
+
+def refuse_unknown(options: OptionParser, args: Sequence[str]) -> None:
+    """Refuse an option that *options* does not know, in a line; Tornado would print all that it knows before.
+
+    Args:
+        options: With every option defined.
+        args: The command line with the program's name first.
+
+    Raises:
+        ArgumentError: An option is unknown.
+    """
+    for argument in args[1:]:
+        if not argument.startswith("-") or argument == "--":
+            return
+        name = argument.lstrip("-").partition("=")[0]
+        if name not in options:
+            guess = nearest(name.replace("-", "_"), (each.replace("-", "_") for each in options))
+            hint = f" (did you mean --{guess}?)" if guess else ""
+            raise ArgumentError(f"command line: Unrecognized command line option: {name!r}; see --help{hint}")
+
+
+def argument_at_fault(args: Sequence[str], error: ValueError) -> str:
+    """Return the argument whose value *error* quotes, with a colon; nothing if that is not known."""
+    values = ((argument, argument.partition("=")[2]) for argument in args[1:])
+    return next((f"{argument}: " for argument, value in values if value and repr(value) in str(error)), "")
