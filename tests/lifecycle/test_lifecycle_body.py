@@ -6,11 +6,14 @@ import gzip
 from typing import Any
 
 import pytest
-from support.hooks import hook, recorder
-from support.server import ConnectionEnded, make_application, serving, wait_for
 from tornado.web import Finish, RedirectHandler, RequestHandler
 
+from support.hooks import hook, recorder
+from support.server import ConnectionEnded, make_application, serving, wait_for
 from tornadopy.handler import WebHandler
+
+# For tests whose errors are logged as well; what is logged is the matter of others.
+logs = pytest.mark.usefixtures("caplog")
 
 FOOTER = b"<footer>"
 both_ways = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
@@ -185,6 +188,7 @@ def test_something_in_the_list_that_is_no_chunk_is_an_error(is_async: bool, capl
 @pytest.mark.parametrize("path", ["/", "/declared"])
 def test_finish_in_a_hook_sends_what_the_hooks_before_have_left(is_async: bool, path: str) -> None:
     """Finish means: this is the answer; text that was appended and the length are right all the same."""
+
     def end(handler: Any, clear: Any, chunk: list[Any]) -> None:
         chunk.append(" and text")
         raise Finish
@@ -200,6 +204,7 @@ def test_finish_in_a_hook_sends_what_the_hooks_before_have_left(is_async: bool, 
 
 @pytest.mark.parametrize("way", ["bare", "sync", "async"])
 @pytest.mark.parametrize("length", ["-3", "abc", "2", "9"])
+@logs
 def test_a_wrong_length_never_leaves_the_client_waiting(way: str, length: str) -> None:
     """A length that does not fit the body ends in an error page or a closed connection, and in the log."""
 
@@ -284,6 +289,7 @@ def test_static_file_with_a_footer(is_async: bool, tmp_path: Any) -> None:
         ("GET", "/plain?fail=1", 500),
     ],
 )
+@logs
 def test_response_hooks_run_once_for(is_async: bool, method: str, path: str, status: int, tmp_path: Any) -> None:
     seen: list[Any] = []
 
@@ -311,12 +317,13 @@ def test_response_hooks_run_once_for(is_async: bool, method: str, path: str, sta
         assert response.status == status
         assert client.get("/declared").body == b"body"
         site.settle()
-    phases = [phase for _, phase, where in seen if where == path.split("?")[0]]
+    phases = [phase for _, phase, where in seen if where == path.split("?", maxsplit=1)[0]]
     expected = ["call", "request", "response", "endcall", "end"]
     assert phases == expected
 
 
 @both_ways
+@logs
 def test_an_error_page_meets_the_hooks_that_have_not_run(is_async: bool) -> None:
     """Those that have run do not run again."""
     seen: list[Any] = []

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import weakref
 from contextvars import ContextVar
 from typing import Any
 
 import pytest
+
 from support.hooks import hook
 from support.server import make_application, serving, wait_for
-
 from tornadopy.context import current_request, request_context
 from tornadopy.decorators.async_execute import async_execute
 from tornadopy.handler import WebHandler
+
+# For tests whose errors are logged as well; what is logged is the matter of others.
+logs = pytest.mark.usefixtures("caplog")
 
 PHASES = ["request", "response", "endcall", "exception"]
 both_ways = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
@@ -31,7 +35,7 @@ def current_path() -> str | None:
 
 
 @both_ways
-def test_the_current_request_everywhere(is_async: bool) -> None:
+def test_the_current_request_everywhere(is_async: bool) -> None:  # noqa: C901 - many places, none of them hard
     """Each place sees its own request, with many at a time on several connections."""
     wrong: list[Any] = []
     places: set[str] = set()
@@ -106,8 +110,8 @@ def test_the_current_request_everywhere(is_async: bool) -> None:
         assert site.call(outside()) is None
     assert wrong == []
     assert places == {
-        "call", "request", "response", "endcall", "exception", "initialize", "prepare", "get", "after waiting", "thread",
-        "task", "async_execute", "callback", "handler", "on_finish", "complete_finish", "closer",
+        "call", "request", "response", "endcall", "exception", "initialize", "prepare", "get", "after waiting",
+        "thread", "task", "async_execute", "callback", "handler", "on_finish", "complete_finish", "closer",
     }  # fmt: skip
     assert current_path() is None
 
@@ -137,11 +141,13 @@ def test_no_request_here() -> None:
 
 @ways_out
 @pytest.mark.parametrize("ending", ["page", "fail", "redirect", "flush", "static", "none", "later", "early"])
-def test_a_handler_is_garbage_once_its_request_is_over(
-    way: str, ending: str, tmp_path: Any, caplog: pytest.LogCaptureFixture
+def test_a_handler_is_garbage_once_its_request_is_over(  # noqa: C901 - a branch for each kind of ending
+    way: str, ending: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No list, task, cache or context of the connection holds it."""
     references: list[weakref.ref[Any]] = []
+    # The handlers of the test run keep the tracebacks of what is logged.
+    monkeypatch.setattr(logging.getLogger("tornado.application"), "disabled", True)
 
     class Watched(WebHandler):
         def prepare(self) -> None:
@@ -175,7 +181,6 @@ def test_a_handler_is_garbage_once_its_request_is_over(
         site.settle()
 
         def gone() -> bool:
-            caplog.clear()  # holds the traceback of what was logged
             gc.collect()
             return sum(each() is not None for each in references) == 0
 
@@ -218,15 +223,18 @@ def test_asyncio_is_as_ever_in_handlers(way: str) -> None:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(asyncio.sleep(10), 0.001)
             with pytest.raises(ExceptionGroup):
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self.fail())
-                    group.create_task(asyncio.sleep(10))
+                await self.run_group()
             assert asyncio.current_task() is not None
             sleeping = asyncio.ensure_future(asyncio.sleep(10))
             sleeping.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await sleeping
             self.write("all well")
+
+        async def run_group(self) -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.fail())
+                group.create_task(asyncio.sleep(10))
 
         async def fail(self) -> None:
             raise ValueError("boom")
@@ -236,6 +244,7 @@ def test_asyncio_is_as_ever_in_handlers(way: str) -> None:
 
 
 @ways_out
+@logs
 def test_something_awaited_that_was_cancelled_is_an_error_of_the_handler(way: str) -> None:
     """It is not the handler's own task that was cancelled: the client gets a 500, and the connection lives on."""
 

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.hooks import ExceptionRecorder, hook, recorder
-from support.server import make_application, serving, wait_for
 from tornado.web import Finish, HTTPError
 
+from support.hooks import ExceptionRecorder, hook, recorder
+from support.server import make_application, serving, wait_for
 from tornadopy.exception import Http404
 from tornadopy.handler import WebHandler
 
-ERRORS: dict[str, Any] = {
+# For tests whose errors are logged as well; what is logged is the matter of others.
+logs = pytest.mark.usefixtures("caplog")
+
+ERRORS: dict[str, Callable[[], BaseException]] = {
     "generic": lambda: ValueError("boom"),
     "HTTPError": lambda: HTTPError(418),
     "Http404": lambda: Http404("nothing"),
-    "Finish": lambda: Finish(),
+    "Finish": Finish,
     "Finish with chunk": lambda: Finish("early"),
 }
+
+
+def make_error(kind: str) -> BaseException:
+    return ERRORS[kind]()
+
+
 STATUS = {"generic": 500, "HTTPError": 418, "Http404": 404, "Finish": 200, "Finish with chunk": 200}
 every_error = pytest.mark.parametrize("kind", ERRORS)
 # No response hook, a synchronous one, an asynchronous one: three ways out.
@@ -42,11 +52,11 @@ def failing(where: str, kind: str, *, is_async: bool = False) -> type[WebHandler
     """Return a handler whose method *where* fails."""
 
     def fail(self: Any, *args: Any, **kwargs: Any) -> None:
-        raise ERRORS[kind]()
+        raise make_error(kind)
 
     async def fail_later(self: Any, *args: Any, **kwargs: Any) -> None:
         await asyncio.sleep(0)
-        raise ERRORS[kind]()
+        raise make_error(kind)
 
     return type("Failing", (Page,), {where: fail_later if is_async else fail})
 
@@ -156,6 +166,7 @@ def test_error_in_write_error(way: str, error: Exception, caplog: pytest.LogCapt
 
 
 @ways_out
+@logs
 def test_error_in_write_error_after_it_has_finished(way: str) -> None:
     """What has been sent counts."""
 
@@ -198,6 +209,7 @@ def test_error_in_a_template(way: str, tmp_path: Any, caplog: pytest.LogCaptureF
 
 
 @ways_out
+@logs
 def test_missing_and_unreadable_templates(way: str, tmp_path: Any) -> None:
     (tmp_path / "broken.html").write_text("{% if %}")
     for name in ("broken.html", "missing.html"):
@@ -224,12 +236,12 @@ def test_error_after_finish(way: str, is_async: bool, kind: str, caplog: pytest.
     class Late(Page):
         def get(self) -> None:
             self.finish("done")
-            raise ERRORS[kind]()
+            raise make_error(kind)
 
     class AsyncLate(Page):
         async def get(self) -> None:
             self.finish("done")
-            raise ERRORS[kind]()
+            raise make_error(kind)
 
     answer = run(AsyncLate if is_async else Late, way, [])
     assert (answer.status, answer.body) == (200, b"done")
@@ -254,6 +266,7 @@ def test_error_after_flush(way: str, is_async: bool, caplog: pytest.LogCaptureFi
 
 
 @ways_out
+@logs
 def test_error_after_a_flush_nobody_waited_for(way: str) -> None:
     """Whether the flush or the error comes first, there is one whole answer, and nothing of it in the next one."""
 
@@ -312,6 +325,7 @@ def test_send_error_for_every_method(way: str, method: str) -> None:
 
 
 @ways_out
+@logs
 def test_failing_log_function_ends_in_a_closed_connection_or_an_answer(way: str) -> None:
     """Even then the client does not hang, and the request ends."""
     seen: list[Any] = []

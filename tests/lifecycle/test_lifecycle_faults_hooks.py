@@ -8,21 +8,30 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.hooks import ExceptionRecorder, hook, path_of, recorder
-from support.server import make_application, serving, wait_for
 from tornado.web import Finish, HTTPError
 
+from support.hooks import ExceptionRecorder, hook, path_of, recorder
+from support.server import make_application, serving, wait_for
 from tornadopy.exception import Http404
 from tornadopy.exceptions import ConfigError
 from tornadopy.handler import WebHandler
+
+# For tests whose errors are logged as well; what is logged is the matter of others.
+logs = pytest.mark.usefixtures("caplog")
 
 ERRORS: dict[str, Callable[[], BaseException]] = {
     "generic": lambda: ValueError("boom"),
     "HTTPError": lambda: HTTPError(418),
     "Http404": lambda: Http404("nothing"),
-    "Finish": lambda: Finish(),
+    "Finish": Finish,
     "Finish with chunk": lambda: Finish("early"),
 }
+
+
+def make_error(kind: str) -> BaseException:
+    return ERRORS[kind]()
+
+
 STATUS = {"generic": 500, "HTTPError": 418, "Http404": 404, "Finish": 200, "Finish with chunk": 200}
 BEFORE_THE_ANSWER = [
     ("call", False),
@@ -66,7 +75,7 @@ def sabotage(phase: str, kind: str, *, is_async: bool) -> type:
             return
         if phase != "call":
             subject.set_header("X-Bad", phase)
-        raise ERRORS[kind]()
+        raise make_error(kind)
 
     return hook(phase, fail, is_async=is_async)
 
@@ -119,7 +128,7 @@ def test_error_before_the_answer_meets_the_exception_hooks_once(
     with serving(application) as site:
         assert site.get("/bad").status == STATUS[kind]
     told = [phase for _, phase, _ in seen if phase.startswith("exception")]
-    assert told == ([] if kind.startswith("Finish") else [f"exception {type(ERRORS[kind]()).__name__}"])
+    assert told == ([] if kind.startswith("Finish") else [f"exception {type(make_error(kind)).__name__}"])
     assert errors_in(caplog) == []
 
 
@@ -183,6 +192,7 @@ def test_errors_in_a_hook_and_in_the_exception_hook(phase: str, is_async: bool, 
 
 
 @both_ways
+@logs
 def test_every_response_hook_fails(is_async: bool, templates: Any) -> None:
     """The error page meets the hooks that are left; when each of them fails too, the last error is answered."""
     middlewares = [
@@ -222,7 +232,7 @@ def test_async_hook_of_a_synchronous_phase_is_refused() -> None:
 def test_awaitable_from_a_synchronous_phase_is_an_error_of_the_hook(
     phase: str, templates: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A plain function that hands back an awaitable cannot be seen at start; the request ends with 500, not in silence."""
+    """A plain function that hands back an awaitable is not seen at start; the request ends with 500, not in silence."""
 
     def later(*args: Any, **kwargs: Any) -> Any:
         return asyncio.get_running_loop().create_future()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from typing import Any
 
 import pytest
+
 from support.hooks import hook, recorder
 from support.server import ConnectionEnded, make_application, serving, wait_for
-
 from tornadopy.handler import WebHandler
+
+# For tests whose errors are logged as well; what is logged is the matter of others.
+logs = pytest.mark.usefixtures("caplog")
 
 both_ways = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 ways_out = pytest.mark.parametrize("way", ["bare", "sync", "async"])
@@ -35,7 +39,7 @@ def site_of(handler: type, *middlewares: Any, **tornado: Any) -> Any:
     return application
 
 
-# finish()
+# What finish does
 
 
 @pytest.mark.parametrize("way", ["bare", "sync"])
@@ -135,6 +139,7 @@ def test_what_a_handler_sets_after_finish_changes_nothing(way: str) -> None:
 
 
 @ways_out
+@logs
 def test_redirect_and_send_error_after_finish(way: str) -> None:
     """Both come too late."""
 
@@ -169,7 +174,8 @@ def test_redirect(way: str) -> None:
 def test_finish_resolves_when_the_response_is_sent(way: str) -> None:
     class Waiting(Page):
         async def get(self) -> None:
-            assert asyncio.isfuture(sending := self.finish("sent"))
+            sending = self.finish("sent")
+            assert asyncio.isfuture(sending)
             self.application.notes.append(await sending)
 
     application = site_of(Waiting, *ways(way))
@@ -199,7 +205,7 @@ def test_render_returns_the_future_of_finish(way: str, tmp_path: Any) -> None:
         assert (response.body, response.headers["Content-Length"]) == (body, str(len(body)))
 
 
-# auto_finish = False
+# Handlers that finish later
 
 
 @ways_out
@@ -257,7 +263,7 @@ def test_a_hook_that_fails_after_the_method_has_returned(
     assert sum(each.exc_info is not None for each in caplog.records) == 1
 
 
-# flush()
+# What flush does
 
 
 @ways_out
@@ -455,9 +461,7 @@ def test_a_client_that_half_closes_gets_its_answer_or_an_end(way: str) -> None:
     with serving(application) as site, site.connect() as client:
         client.request("GET", "/page")
         client.half_close()
-        try:
+        with contextlib.suppress(ConnectionEnded):
             assert client.receive().body == b"page"
-        except ConnectionEnded:
-            pass
         wait_for(lambda: ("it", "end", "/page") in seen, "the end")
     assert [phase for _, phase, _ in seen].count("endcall") == 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from support.hooks import ExceptionRecorder, hook, recorder
 from support.server import make_application, serving, wait_for
-
 from tornadopy.handler import WebHandler
 
 both_ways = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])

@@ -6,12 +6,12 @@ import logging
 from typing import Any
 
 import pytest
-from support.hooks import ExceptionRecorder, hook, recorder
-from support.server import ConnectionEnded, make_application, serving, wait_for
-from support.websocket import ACCEPT, CLOSE, TEXT, close_code, receive_frame, send_frame, shake_hands
 from tornado.web import Finish, HTTPError
 from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 
+from support.hooks import ExceptionRecorder, hook, recorder
+from support.server import ConnectionEnded, make_application, serving, wait_for
+from support.websocket import ACCEPT, CLOSE, TEXT, close_code, receive_frame, send_frame, shake_hands
 from tornadopy.context import current_request
 from tornadopy.handler import WebHandler
 from tornadopy.websocket import WebSocketHandler

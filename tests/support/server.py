@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders
@@ -31,7 +31,9 @@ SECRET = "q8ZrT1xWm4LsYv7NcK2hBd9JfGp3Ae6U"
 T = TypeVar("T")
 
 
-def make_application(handlers: Any = None, *middlewares: Any, tornado: dict[str, Any] | None = None, **conf: Any) -> Any:
+def make_application(
+    handlers: Any = None, *middlewares: Any, tornado: dict[str, Any] | None = None, **conf: Any
+) -> Any:
     """Return an application with *middlewares*, Tornado's settings *tornado* and the settings *conf*."""
     values = {"TORNADO_CONF": {"cookie_secret": SECRET, **(tornado or {})}, "MIDDLEWARE_CLASSES": list(middlewares)}
     return Application(handlers, conf=Settings(**values, **conf))
@@ -68,7 +70,7 @@ class Client:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self._received = self.socket.makefile("rb")
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
