@@ -141,7 +141,7 @@ def test_no_request_here() -> None:
 
 @ways_out
 @pytest.mark.parametrize("ending", ["page", "fail", "redirect", "flush", "static", "none", "later", "early"])
-def test_a_handler_is_garbage_once_its_request_is_over(  # noqa: C901 - a branch for each kind of ending
+def test_a_handler_is_garbage_once_its_request_is_over(
     way: str, ending: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No list, task, cache or context of the connection holds it."""

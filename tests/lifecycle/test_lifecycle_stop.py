@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import subprocess
@@ -170,10 +171,8 @@ def test_what_does_not_end_is_cancelled_and_named(path: str, tmp_path: Path) -> 
         process.until("flushed" if path == "/stream" else f"request {path}")
         begun = time.monotonic()
         process.stop()
-        try:
+        with contextlib.suppress(ConnectionEnded, ConnectionResetError):
             assert client.receive().status == 500 or path == "/stream"
-        except (ConnectionEnded, ConnectionResetError):
-            pass
         assert process.status() == 0
         assert GRACE * 0.9 <= time.monotonic() - begun < BOUND
         said = process.said.splitlines()
