@@ -53,9 +53,9 @@ def find_problems(conf: Settings) -> tuple[list[Problem], Application | None]:
     """Return the problems of the project with the settings *conf*, and its application, if it could be made."""
     problems: list[Problem] = []
     application = None
+    with _collecting_errors(problems):
+        _check_logging(conf)
     with _collecting_warnings(problems):
-        with _collecting_errors(problems):
-            _check_logging(conf)
         with _collecting_errors(problems):
             if conf.TRANSLATIONS:
                 load_translations(conf.TRANSLATIONS_CONF, project_path=conf.PROJECT_PATH)

@@ -22,6 +22,7 @@ from tornadopy.version import __version__
 
 __all__ = ["cli", "main"]
 
+_LISTING = "tornadopy.listing"
 COMPLETE_VARIABLE = "_TORNADOPY_COMPLETE"
 INTERRUPTED = 130  # as shells count: 128 and the number of SIGINT
 
@@ -62,7 +63,12 @@ class Commands(click.Group):
         command = discovery.built_in(cmd_name)
         if command is None:
             conf = ctx.ensure_object(Project).configure()
-            command = discovery.of_apps(conf.INSTALLED_APPS, cmd_name)
+            try:
+                command = discovery.of_apps(conf.INSTALLED_APPS, cmd_name)
+            except TornadopyError as error:
+                if not (ctx.resilient_parsing or ctx.meta.get(_LISTING)):
+                    raise
+                command = click.Command(cmd_name, short_help=f"({error})")  # listed all the same
         return None if command is None else with_shared_options(command)
 
     def resolve_command(
@@ -72,6 +78,11 @@ class Commands(click.Group):
         project = ctx.ensure_object(Project)
         project.settings_module = peek_settings(args) or project.settings_module
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands; one that cannot be imported does not spoil it."""
+        ctx.meta[_LISTING] = True
+        super().format_commands(ctx, formatter)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the epilog, and why the commands of the apps are missing, if they are."""
