@@ -211,6 +211,34 @@ def test_error_while_the_body_comes(way: str, handler: Any, error: Exception) ->
     assert [phase for _, phase, path in seen if path == "/"].count("endcall") == 1
 
 
+@logs
+@ways_out
+@uploads
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Content-Length: 2000000\r\n\r\n" + b"x" * 1000,
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\nnonsense\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n200000\r\n" + b"x" * 1000,
+    ],
+    ids=["too long", "malformed chunk", "too long a chunk"],
+)
+def test_body_that_the_protocol_refuses(way: str, handler: type, raw: bytes) -> None:
+    """The handler is there already; it is told that nothing more comes, and its request ends."""
+    seen: list[Any] = []
+    application = site_of(handler, recorder("it", seen), *ways(way))
+    with serving(application, max_body_size=1_000_000) as site:
+        with site.connect() as client:
+            client.send(b"PUT / HTTP/1.1\r\nHost: x\r\n" + raw)
+            with contextlib.suppress(ConnectionEnded, ConnectionResetError):
+                assert client.receive().status == 400
+            wait_for(lambda: ("it", "end", "/") in seen, "the end of the request")
+        site.settle()
+        assert site.get("/page").body == b"page"
+    assert [phase for _, phase, path in seen if path == "/"].count("endcall") == 1
+    assert "put" not in application.notes
+
+
 # Clients that go away
 
 
