@@ -24,7 +24,7 @@ from tornadopy.conf.security import check_secrets
 from tornadopy.conf.values import thaw
 from tornadopy.context import RequestContext, current_request
 from tornadopy.delegate import HandlerDelegate, adapt
-from tornadopy.exceptions import ConfigError, ServerError, TornadopyError
+from tornadopy.exceptions import ServerError, TornadopyError
 from tornadopy.handler import ErrorHandler
 from tornadopy.hosts import HostFilter
 from tornadopy.lifecycle import LifecycleHandler
@@ -36,7 +36,7 @@ from tornadopy.server.proxies import incoming_request_id
 from tornadopy.template.environment import TemplateEnvironment
 from tornadopy.utils.addresses import parse_addresses
 from tornadopy.utils.errors import describe_error
-from tornadopy.utils.imports import import_string
+from tornadopy.utils.imports import import_setting
 
 __all__ = ["Application"]
 
@@ -57,6 +57,7 @@ class Application(tornado.web.Application):
     Attributes:
         conf: The application's own, frozen configuration.
         pipeline: The hooks of its middlewares.
+        served_classes: The class that serves what is routed to a handler class.
         internal_addresses: Whom the debug page is shown to; None for everybody.
         on_startup, on_shutdown: Functions to be called with the application, before it serves and after; sync or
             async. Those of the apps' ``hooks.py`` come first at the start and last at the stop.
@@ -86,7 +87,9 @@ class Application(tornado.web.Application):
         self.pipeline = pipeline.Pipeline()
         self._idle: asyncio.Event | None = None
         self._started: list[LifecycleHook] | None = None
-        self._served: dict[type[RequestHandler], type[LifecycleHandler]] = {tornado.web.ErrorHandler: ErrorHandler}
+        self.served_classes: dict[type[RequestHandler], type[LifecycleHandler]] = {
+            tornado.web.ErrorHandler: ErrorHandler
+        }
         parse_addresses(self.conf.WHITELIST, source="WHITELIST")  # a wrong entry is an error at start
         internal = self.conf.INTERNAL_IPS
         self.internal_addresses = parse_addresses(internal, source="INTERNAL_IPS") if internal else None
@@ -96,6 +99,9 @@ class Application(tornado.web.Application):
         # NOTE: Tornado starts its reloader here, which wants a running loop; ours starts with the application.
         self._reloads = bool(values.pop("autoreload", values.get("debug")))
         super().__init__(None, default_host, transforms, autoreload=False, **values)
+        self.forgets_files = not (
+            self.settings.get("compiled_template_cache", True) and self.settings.get("static_hash_cache", True)
+        )
         self.settings["autoreload"] = self._reloads
         self._build_routes(handlers)
         declared = self.conf.MIDDLEWARE_CLASSES if middlewares is None else middlewares
@@ -111,7 +117,7 @@ class Application(tornado.web.Application):
                 values[name] = str(self.conf.path(values[name]))
         for name in ("default_handler_class", "static_handler_class"):
             if isinstance(values.get(name), str):
-                values[name] = _import_setting(f"TORNADO_CONF[{name!r}]", values[name])
+                values[name] = import_setting(f"TORNADO_CONF[{name!r}]", values[name])
         if values["debug"] and not values.get("cookie_secret"):
             values["cookie_secret"] = secrets.token_urlsafe(32)
             logging.getLogger("tornadopy.tracelog").warning(
@@ -150,27 +156,42 @@ class Application(tornado.web.Application):
 
     def serve_class(self, handler_class: type[RequestHandler]) -> type[LifecycleHandler]:
         """Return the class that serves what is routed to *handler_class*: itself if it is ours, else a subclass."""
-        served = self._served.get(handler_class)
+        served = self.served_classes.get(handler_class)
         if served is None:
-            served = self._served[handler_class] = adapt(handler_class)
+            served = self.served_classes[handler_class] = adapt(handler_class)
         return served
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HandlerDelegate:
         """Return the delegate that serves *request*, after the ``call`` hooks have seen it."""
         context = RequestContext(self, request)
-        token = current_request.set(context)
+        return context.run(self._find_handler, context, request, kwargs)
+
+    def _find_handler(
+        self, context: RequestContext, request: HTTPServerRequest, kwargs: dict[str, Any]
+    ) -> HandlerDelegate:
         try:
             if self._keeps_request_ids:
                 context.request_id_if_known = incoming_request_id(request.headers)
             self._hosts.check(request)
             if self.pipeline.call:
                 pipeline.run_synchronous(self.pipeline.call, context, request)
-            return cast("HandlerDelegate", super().find_handler(request, **kwargs))
+            route = self._router().find_handler(request, **kwargs)
+            return self._delegate_unmatched(request) if route is None else cast("HandlerDelegate", route)
         except Exception as error:
             context.failure = error
             return self.get_handler_delegate(request, ErrorHandler, {"status_code": status_of(error)})
-        finally:
-            current_request.reset(token)
+
+    def _router(self) -> ApplicationRouter:
+        # PERF: without routes for single hosts, nothing is to be asked before the routes for all.
+        rules = self.default_router.rules
+        only = len(rules) == 1 and rules[0].target is self.wildcard_router
+        return cast("ApplicationRouter", self.wildcard_router if only else self.default_router)
+
+    def _delegate_unmatched(self, request: HTTPServerRequest) -> HandlerDelegate:
+        handler_class = self.settings.get("default_handler_class")
+        if handler_class is not None:
+            return self.get_handler_delegate(request, handler_class, self.settings.get("default_handler_args", {}))
+        return self.get_handler_delegate(request, ErrorHandler, {"status_code": 404})
 
     def get_handler_delegate(
         self,
@@ -275,10 +296,3 @@ async def _call(hook: LifecycleHook, application: Application) -> None:
     result = hook(application)
     if isawaitable(result):
         await result
-
-
-def _import_setting(path: str, dotted: str) -> Any:
-    try:
-        return import_string(dotted)
-    except ImportError as exc:
-        raise ConfigError(f"{path}: cannot import {dotted!r}: {exc}") from exc

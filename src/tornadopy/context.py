@@ -101,7 +101,6 @@ class RequestContext:
                     await result
             except Exception:
                 logging.getLogger("tornado.application").exception("Error at the end of a request, in %r", closer)
-        self.release()
 
     def release(self) -> None:
         """Let go of what refers back to this context, so that nothing of a request waits for the garbage collector."""

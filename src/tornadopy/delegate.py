@@ -65,12 +65,23 @@ class HandlerDelegate(_HandlerDelegate):
         path_args: list[bytes] | None,
         path_kwargs: dict[str, bytes] | None,
     ) -> None:
-        super().__init__(application, context.request, handler_class, handler_kwargs, path_args, path_kwargs)
+        # PERF: what Tornado's own does, without a second call.
+        request = context.request
+        self.application = application
+        self.connection = request.connection
+        self.request = request
+        self.handler_class = handler_class
+        self.handler_kwargs = handler_kwargs or {}
+        self.path_args = path_args or []
+        self.path_kwargs = path_kwargs or {}
+        self.chunks = bytearray()
+        self.stream_request_body = handler_class._stream_request_body
         self.context = context
 
     def execute(self) -> Awaitable[None] | None:
         """Make the handler and start it; return what the server awaits before it streams the body."""
-        self._forget_cached_files()
+        if self.application.forgets_files:  # type: ignore[attr-defined]  # ours, by __init__
+            self._forget_cached_files()
         return self.context.run(self._start)
 
     def _start(self) -> Awaitable[None] | None:

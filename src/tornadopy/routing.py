@@ -226,17 +226,22 @@ class ApplicationRouter(_ApplicationRouter):
 
     def find_handler(self, request: HTTPServerRequest, **_kwargs: Any) -> HTTPMessageDelegate | None:
         """Return the delegate of the first rule that matches *request*."""
+        application = self.application
         for rule in self.rules:
             parameters = rule.matcher.match(request)
             if parameters is None:
                 continue
             if rule.target_kwargs:
                 parameters["target_kwargs"] = rule.target_kwargs
-            delegate = self.get_target_delegate(rule.target, request, **parameters)
+            target = rule.target
+            delegate: HTTPMessageDelegate | None
+            if isinstance(target, type) and target in application.served_classes:
+                delegate = application.get_handler_delegate(request, target, **parameters)
+            else:
+                delegate = self.get_target_delegate(target, request, **parameters)
             if delegate is not None:
-                context = current_request.get()
-                if rule.name and context is not None and context.route_name is None:
-                    context.route_name = rule.name
+                if rule.name:
+                    _note_name(rule.name)
                 return delegate
         return None
 
@@ -246,6 +251,12 @@ class ApplicationRouter(_ApplicationRouter):
             yield rule
             if isinstance(rule.target, ApplicationRouter):
                 yield from rule.target.walk()
+
+
+def _note_name(name: str) -> None:
+    context = current_request.get()
+    if context is not None and context.route_name is None:
+        context.route_name = name
 
 
 def describe_rule(rule: Rule) -> tuple[str, str, str]:

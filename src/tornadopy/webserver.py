@@ -37,7 +37,7 @@ from tornadopy.server.banner import banner
 from tornadopy.server.graceful import stop_serving
 from tornadopy.server.options import argument_at_fault, define_options, refuse_unknown
 from tornadopy.server.proxies import TrustedProxies
-from tornadopy.utils.imports import import_string
+from tornadopy.utils.imports import import_setting
 
 __all__ = ["Server", "run"]
 
@@ -105,6 +105,7 @@ class Server:
         self.application: Application | None = None
         self.httpserver: HTTPServer | None = None
         self._sockets: list[socket.socket] = []
+        self._is_secure = False
         self._stop: asyncio.Event | None = None
 
     def parse_command(self, args: Sequence[str] | None = None) -> list[str]:
@@ -211,6 +212,7 @@ class Server:
         application = self._need(self.application, "load_application()", "load_httpserver()")
         conf = application.conf
         backlog = kwargs.pop("backlog", BACKLOG)
+        self._is_secure = bool(kwargs.get("ssl_options"))
         forwarded = kwargs.pop("xheaders", conf.XHEADERS)
         delegate = TrustedProxies(application, conf.TRUSTED_PROXIES) if forwarded else application
         server_class = _import_server(conf.HTTP_SERVER)
@@ -296,7 +298,7 @@ class Server:
 
     def _announce(self, application: Application) -> None:
         if application.settings.get("debug"):
-            sys.stdout.write(banner(application, self.addresses))
+            sys.stdout.write(banner(application, self.addresses, secure=self._is_secure))
             sys.stdout.flush()
         else:
             logging.getLogger("tornadopy.infolog").info("serving on %s", self.addresses)
@@ -336,10 +338,7 @@ def _explain(error: OSError | OverflowError) -> str:
 
 
 def _import_server(declared: str | type) -> type[HTTPServer]:
-    try:
-        server_class = import_string(declared) if isinstance(declared, str) else declared
-    except ImportError as error:
-        raise ConfigError(f"HTTP_SERVER: cannot import {declared!r}: {error}") from error
+    server_class = import_setting("HTTP_SERVER", declared) if isinstance(declared, str) else declared
     if not isclass(server_class) or not issubclass(server_class, HTTPServer):
         raise ConfigError(
             f"HTTP_SERVER: {declared!r} is no HTTP server; it does not inherit tornado.httpserver.HTTPServer"

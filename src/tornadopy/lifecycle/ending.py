@@ -25,13 +25,14 @@ class EndingHandler(FailingHandler):
         if not self._concluded:
             self._concluded = True
             hooks = iter(self._pipeline.endcall)
-            waiting = self._run_endcall(hooks)
+            waiting = self._run_endcall(hooks) if self._pipeline.endcall else None
             completing = None if waiting is not None else self._run_complete_finish()
             if waiting is not None or completing is not None:
                 self._spawn(self._conclude_after(waiting, hooks, completing))
                 return
             self._completed = True
-        self._end()
+        if self._returned:
+            self._end()
 
     def _run_endcall(self, hooks: Iterator[Hook]) -> Awaitable[bool] | None:
         """Run *hooks*; an error is reported, and the hooks after it still clean up."""
@@ -80,14 +81,22 @@ class EndingHandler(FailingHandler):
 
     def _end(self) -> None:
         """End the request once its response is through and its handler has returned."""
-        if self._completed and self._returned:
-            if self.context.has_closers:
-                self._spawn(self.context.end())
-            else:
-                self.context.release()
-            ended = getattr(self.application, "request_ended", None)
-            if ended is not None:
-                ended(self)
+        if not (self._completed and self._returned):
+            return
+        if self.context.has_closers:
+            self._spawn(self._end_scopes())
+        else:
+            self._be_gone()
+
+    async def _end_scopes(self) -> None:
+        await self.context.end()
+        self._be_gone()
+
+    def _be_gone(self) -> None:
+        self.context.release()
+        ended = getattr(self.application, "request_ended", None)
+        if ended is not None:
+            ended(self)
 
     def _connection_closed(self) -> None:
         """Take note that the client is gone; a handler that has returned will not finish any more."""

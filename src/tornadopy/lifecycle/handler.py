@@ -44,8 +44,9 @@ class LifecycleHandler(RespondingHandler):
         self._pipeline: Pipeline = getattr(application, "pipeline", _NO_PIPELINE)
         self._url_kwargs = kwargs
         names = self._initialize_names
-        accepted = kwargs if names is None else {name: kwargs[name] for name in kwargs if name in names}
-        super().__init__(application, request, **accepted)
+        if kwargs and names is not None:
+            kwargs = {name: kwargs[name] for name in kwargs if name in names}
+        super().__init__(application, request, **kwargs)
         request.connection.set_close_callback(self._connection_closed)  # type: ignore[union-attr]
 
     def on_prepare(self) -> Awaitable[None] | None:
@@ -69,8 +70,9 @@ class LifecycleHandler(RespondingHandler):
                 await waiting
         finally:
             self._admit_body()  # whoever brings it must not wait for ever
-            while running := self._running_tasks():
-                await asyncio.wait(running)
+            if self._spawned:
+                while running := self._running_tasks():
+                    await asyncio.wait(running)
             self._returned = True
             if self._finished or self._aborted:
                 self._conclude()
@@ -83,9 +85,18 @@ class LifecycleHandler(RespondingHandler):
             result = run(iter(self._pipeline.request), self.context, self)
             if not isinstance(result, bool):
                 await result
+        # PERF: no coroutine of its own for each step (benchmarks/overhead.py).
         if not self._answered:
-            await self._prepare()
-        if self._answered or not await self._receive_body():
+            prepared = self.prepare()
+            if prepared is not None:
+                await prepared
+            if not self._answered:
+                prepared = self.on_prepare()
+                if prepared is not None:
+                    await prepared
+        if self._answered:
+            return
+        if self._stream_request_body and not await self._receive_body():
             return
         method = getattr(self, str(self.request.method).lower())
         result = method(*self.path_args, **self.path_kwargs)
@@ -103,27 +114,19 @@ class LifecycleHandler(RespondingHandler):
                 self.request._parse_body()
             except HTTPInputError as error:
                 raise HTTPError(400, "Invalid body: %s", error) from error
-        self.path_args = [self.decode_argument(arg) for arg in args]
-        self.path_kwargs = {name: self.decode_argument(value, name=name) for name, value in kwargs.items()}
+        self.path_args = [self.decode_argument(arg) for arg in args] if args else []
+        self.path_kwargs = (
+            {name: self.decode_argument(value, name=name) for name, value in kwargs.items()} if kwargs else {}
+        )
         self._cross_origin_protection()
-
-    async def _prepare(self) -> None:
-        prepared = self.prepare()
-        if prepared is not None:
-            await prepared
-        if not self._answered:
-            prepared = self.on_prepare()
-            if prepared is not None:
-                await prepared
 
     async def _receive_body(self) -> bool:
         """Let a streamed body come in; return whether it came whole."""
         self._admit_body()
-        if self._stream_request_body:
-            try:
-                await self.request._body_future
-            except StreamClosedError:
-                return False
+        try:
+            await self.request._body_future
+        except StreamClosedError:
+            return False
         return True
 
     def _running_tasks(self) -> list[asyncio.Task[None]]:

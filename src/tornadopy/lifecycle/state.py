@@ -47,6 +47,7 @@ class HandlerState(RequestHandler):
     _concluded = False
     _completed = False
     _streamed_length = 0
+    _spawned = False
 
     @property
     def _answered(self) -> bool:
@@ -57,4 +58,5 @@ class HandlerState(RequestHandler):
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run *work* as a task of this request, in the context that its handler sees."""
+        self._spawned = True
         return self.context.spawn(work)

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from tornadopy.application import Application
 
 
-def banner(application: Application, addresses: Iterable[Any]) -> str:
+def banner(application: Application, addresses: Iterable[Any], *, secure: bool = False) -> str:
     """Return the start banner: versions, settings module, apps, template engine, addresses.
 
     Args:
         application: What is served.
         addresses: What its sockets are bound to.
+        secure: Whether they speak TLS.
     """
     conf = application.conf
     lines = {
@@ -25,7 +26,7 @@ def banner(application: Application, addresses: Iterable[Any]) -> str:
         "Settings": conf.module or "the defaults",
         "Apps": ", ".join(conf.INSTALLED_APPS) or "none",
         "Templates": application.templates.engine_name,
-        "Serving on": ", ".join(dict.fromkeys(_url(each) for each in addresses)),
+        "Serving on": ", ".join(dict.fromkeys(_url(each, secure) for each in addresses)),
     }
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
     width = max(map(len, lines))
@@ -33,8 +34,8 @@ def banner(application: Application, addresses: Iterable[Any]) -> str:
     return f"\n{bold}tornadopy{plain} in debug mode; stop with Ctrl+C\n\n{body}\n\n"
 
 
-def _url(address: Any) -> str:
+def _url(address: Any, secure: bool) -> str:
     if not isinstance(address, tuple):
         return f"unix:{address}"
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return f"http://{host}:{address[1]}"
+    return f"{'https' if secure else 'http'}://{host}:{address[1]}"

@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, Any
 from tornado.httpserver import HTTPServer
 from tornado.websocket import WebSocketHandler
 
+from tornadopy.utils.escaping import escape_control
+
 if TYPE_CHECKING:
     from tornadopy.application import Application
+    from tornadopy.lifecycle import LifecycleHandler
 
 
 log = logging.getLogger("tornadopy.tracelog")
 
 GOING_AWAY = 1001  # RFC 6455 §7.4.1
+_AFTERMATH = 1.0  # seconds that requests get to end once they are cancelled or cut off
 
 
 async def stop_serving(server: HTTPServer, application: Application, grace: float) -> None:
@@ -36,39 +40,48 @@ async def stop_serving(server: HTTPServer, application: Application, grace: floa
     server.stop()
     loop = asyncio.get_running_loop()
     deadline = loop.time() + grace
-    _refuse_keep_alive(server)
+    _refuse_keep_alive(server, application)
     for handler in _websockets(application):
         handler.close(GOING_AWAY, "server is shutting down")
+    if not await _is_idle(application, deadline):
+        _cancel(application, grace)
+        await _is_idle(application, loop.time() + _AFTERMATH)
+    await server.close_all_connections()
+    if not await _is_idle(application, loop.time() + _AFTERMATH):
+        log.error("left behind: %s", ", ".join(map(_describe, application.active)))
+
+
+async def _is_idle(application: Application, deadline: float) -> bool:
+    """Wait until nothing is running, at most until *deadline*; return whether that is so."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout_at(deadline):
             await application.wait_until_idle()
-    await _cancel(application, grace)
-    await server.close_all_connections()
+    return not application.active
 
 
-def _refuse_keep_alive(server: HTTPServer) -> None:
+def _refuse_keep_alive(server: HTTPServer, application: Application) -> None:
     parameters: Any = getattr(server, "conn_params", None)
     if parameters is not None:
         parameters.no_keep_alive = True
+    for handler in application.active:
+        # NOTE: Tornado reads the parameter when a request comes in; those that are running ask their connection.
+        connection: Any = handler.request.connection
+        if hasattr(connection, "_disconnect_on_finish"):
+            connection._disconnect_on_finish = True
 
 
 def _websockets(application: Application) -> list[WebSocketHandler]:
     return [each for each in list(application.active) if isinstance(each, WebSocketHandler) and each.ws_connection]
 
 
-async def _cancel(application: Application, grace: float) -> None:
-    """Cancel the requests that are still running, and wait until they have ended."""
-    tasks = []
+def _cancel(application: Application, grace: float) -> None:
+    """Cancel the requests that are still running, and name them."""
     for handler in list(application.active):
-        kind = f"{type(handler).__module__}.{type(handler).__qualname__}"
-        log.warning(
-            "%s %s (%s) has not finished within SHUTDOWN_TIMEOUT (%g s) and is cancelled",
-            handler.request.method, handler.request.path, kind, grace,
-        )  # fmt: skip
-        if handler._task is not None and not handler._task.done():
+        log.warning("%s has not finished within SHUTDOWN_TIMEOUT (%g s) and is cancelled", _describe(handler), grace)
+        if handler._task is not None:
             handler._task.cancel()
-            tasks.append(handler._task)
-    if tasks:
-        _, stubborn = await asyncio.wait(tasks, timeout=1.0)
-        for task in stubborn:
-            log.error("%r ignores its cancellation and is left behind", task)
+
+
+def _describe(handler: LifecycleHandler) -> str:
+    request = f"{handler.request.method} {escape_control(handler.request.path)}"
+    return f"{request} ({type(handler).__module__}.{type(handler).__qualname__})"

@@ -15,7 +15,7 @@ from tornadopy.conf.values import thaw
 from tornadopy.exceptions import ConfigError
 from tornadopy.template import create_loader
 from tornadopy.types import TemplateLoader
-from tornadopy.utils.imports import import_string
+from tornadopy.utils.imports import import_setting
 
 ContextProcessor = Callable[[Any], Mapping[str, Any]]
 
@@ -98,11 +98,8 @@ class TemplateEnvironment:
 
 def _import_processors(names: Iterable[Any]) -> Iterable[ContextProcessor]:
     for index, name in enumerate(names):
-        if callable(name):
-            yield name
-            continue
-        try:
-            yield import_string(name)
-        except ImportError as exc:
-            path = f"TEMPLATE_CONFIG['context_processors'][{index}]"
-            raise ConfigError(f"{path}: cannot import {name!r}: {exc}") from exc
+        path = f"TEMPLATE_CONFIG['context_processors'][{index}]"
+        processor = import_setting(path, name) if isinstance(name, str) else name
+        if not callable(processor):
+            raise ConfigError(f"{path}: {name!r} is no function of the handler")
+        yield processor

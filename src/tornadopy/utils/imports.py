@@ -10,6 +10,8 @@ import importlib
 from types import ModuleType
 from typing import Any
 
+from tornadopy.exceptions import ConfigError, TornadopyError
+from tornadopy.utils.errors import describe_error
 from tornadopy.utils.suggest import nearest
 
 
@@ -35,6 +37,28 @@ def import_string(dotted: str) -> Any:
     for index in range(depth, len(parts)):
         found = _get(found, parts[index], ".".join(parts[:index]), dotted)
     return found
+
+
+def import_setting(path: str, dotted: str) -> Any:
+    """Import the object that the setting at *path* names.
+
+    Args:
+        path: The setting with its keys, such as ``TORNADO_CONF['default_handler_class']``.
+        dotted: The dotted name.
+
+    Raises:
+        ConfigError: It cannot be imported; the message names the setting and the cause.
+
+    .. versionadded:: 2.0
+    """
+    try:
+        return import_string(dotted)
+    except TornadopyError:
+        raise
+    except ImportError as exc:
+        raise ConfigError(f"{path}: cannot import {dotted!r}: {exc}") from exc
+    except Exception as exc:
+        raise ConfigError(f"{path}: cannot import {dotted!r}: {describe_error(exc)}") from exc
 
 
 def _import_modules(parts: list[str], dotted: str) -> tuple[Any, int]:
