@@ -5,6 +5,8 @@ They add templates, error pages and JSON to the request's way that `tornadopy.li
 
 from __future__ import annotations
 
+import re
+from operator import itemgetter
 from typing import Any, Literal
 
 import tornado.web
@@ -19,11 +21,12 @@ from tornadopy.utils.versions import versions
 
 __all__ = ["ApiHandler", "ErrorHandler", "WebHandler"]
 
+_WEIGHT = re.compile(r"[01](?:\.\d{0,3})?")
 ErrorFormat = Literal["html", "json", "text"]
 
 
-class WebHandler(LifecycleHandler):
-    """A handler with middleware, the project's template engine and error pages.
+class PageHandler(LifecycleHandler):
+    """What `WebHandler` and `ApiHandler` share: the project's template engine and error pages.
 
     Attributes:
         exception_response: What error pages of this handler consist of, in place of all others: a string, bytes, a
@@ -136,7 +139,14 @@ class WebHandler(LifecycleHandler):
         )
 
 
-class ApiHandler(WebHandler):
+class WebHandler(PageHandler):
+    """A handler with middleware, the project's template engine and error pages.
+
+    .. versionadded:: 2.0
+    """
+
+
+class ApiHandler(PageHandler):
     """A handler that answers in JSON or, if asked to, in JSONP.
 
     .. versionadded:: 2.0
@@ -151,13 +161,13 @@ class ApiHandler(WebHandler):
         asked = self.get_argument(params_name, None)
         if asked:
             return asked.lower()
-        accepted = [part.split(";")[0].strip().lower() for part in self.request.headers.get("Accept", "").split(",")]
-        for kind in filter(None, accepted):
+        accepted = _by_preference(self.request.headers.get("Accept", ""))
+        for kind in accepted:
             if kind in {"application/json", "application/*", "*/*"} or kind.endswith("+json"):
                 return "json"
             if kind in {"application/javascript", "text/javascript"}:
                 return "jsonp"
-        return next(filter(None, accepted), "json")
+        return accepted[0] if accepted else "json"
 
     def write_api(
         self,
@@ -202,3 +212,14 @@ class ErrorHandler(tornado.web.ErrorHandler, WebHandler):
 
     .. versionadded:: 2.0
     """
+
+
+def _by_preference(accept: str) -> list[str]:
+    """Return the media types of an ``Accept`` header, the one that the client likes best first (RFC 9110 §12.5.1)."""
+    weighed = []
+    for part in accept.split(","):
+        kind, *parameters = (each.strip().lower() for each in part.split(";"))
+        weight = next((each[2:] for each in parameters if each.startswith("q=")), "1")
+        if kind and _WEIGHT.fullmatch(weight) and float(weight) > 0:
+            weighed.append((-float(weight), kind))
+    return [kind for _, kind in sorted(weighed, key=itemgetter(0))]
