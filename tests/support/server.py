@@ -219,6 +219,7 @@ class Site:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(TIMEOUT)
 
     async def _serve(self) -> None:
+        gc.freeze()  # what was there before need not be looked at each time, and is a lot
         self.loop = asyncio.get_running_loop()
         self.loop.set_exception_handler(self._complain)
         self._stopping = asyncio.Event()
@@ -236,6 +237,7 @@ class Site:
             _, stuck = await asyncio.wait(leftover, timeout=1.0)
             self.complaints += [f"still running: {task!r}" for task in stuck]
         gc.collect()  # a task that failed unseen complains when it goes
+        gc.unfreeze()
         await asyncio.sleep(0)
 
     def _complain(self, _loop: object, situation: dict[str, Any]) -> None:
