@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import tornado.web
 from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPServerRequest
+from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import AnyMatches, DefaultHostMatches, HostMatches, Rule
 from tornado.web import OutputTransform, RequestHandler
 
@@ -59,6 +59,7 @@ class Application(tornado.web.Application):
         pipeline: The hooks of its middlewares.
         served_classes: The class that serves what is routed to a handler class.
         internal_addresses: Whom the debug page is shown to; None for everybody.
+        is_stopping: Whether the server is on its way to its end.
         on_startup, on_shutdown: Functions to be called with the application, before it serves and after; sync or
             async. Those of the apps' ``hooks.py`` come first at the start and last at the stop.
 
@@ -86,6 +87,7 @@ class Application(tornado.web.Application):
         self.templates = TemplateEnvironment(self.conf, apps.template_folders(self.conf.INSTALLED_APPS))
         self.pipeline = pipeline.Pipeline()
         self._idle: asyncio.Event | None = None
+        self.is_stopping = False
         self._started: list[LifecycleHook] | None = None
         self.served_classes: dict[type[RequestHandler], type[LifecycleHandler]] = {
             tornado.web.ErrorHandler: ErrorHandler
@@ -163,6 +165,8 @@ class Application(tornado.web.Application):
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HandlerDelegate:
         """Return the delegate that serves *request*, after the ``call`` hooks have seen it."""
+        if self.is_stopping and _is_cut_off(request):
+            return cast("HandlerDelegate", HTTPMessageDelegate())
         context = RequestContext(self, request)
         return context.run(self._find_handler, context, request, kwargs)
 
@@ -280,6 +284,12 @@ class Application(tornado.web.Application):
         """
         self.check_secrets(missing=False)
         return super().listen(port, address, backlog=backlog, **kwargs)
+
+
+def _is_cut_off(request: HTTPServerRequest) -> bool:
+    # NOTE: Tornado goes on to a pipelined request although it has closed the connection after the one before.
+    stream = getattr(request.connection, "stream", None)
+    return stream is not None and bool(stream.closed())
 
 
 async def _start(hook: LifecycleHook, application: Application) -> None:

@@ -15,6 +15,8 @@ from contextvars import Context, ContextVar, copy_context
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from tornadopy.utils.awaitables import settle
+
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
     from tornado.web import RequestHandler
@@ -98,7 +100,7 @@ class RequestContext:
             try:
                 result = closer()
                 if isawaitable(result):
-                    await result
+                    await settle(result)
             except Exception:
                 logging.getLogger("tornado.application").exception("Error at the end of a request, in %r", closer)
 

@@ -11,6 +11,7 @@
     │   ├── TemplateNotFound
     │   └── TemplateSyntaxError
     ├── MissingExtraError           an optional dependency is not installed (also an ImportError)
+    ├── CancelledWorkError          what a hook waited for has been cancelled
     ├── FlashMessageTooLarge        the flashed messages exceed what a cookie can hold
     └── HttpError                   an answer with an HTTP status (also a tornado.web.HTTPError)
         ├── HttpBadRequestError     400
@@ -77,6 +78,10 @@ class TemplateSyntaxError(TemplateError):
 
 class MissingExtraError(TornadopyError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class CancelledWorkError(TornadopyError):
+    """What a hook waited for has been cancelled, though the request itself has not."""
 
 
 class FlashMessageTooLarge(TornadopyError):

@@ -8,6 +8,7 @@ from tornado.web import Finish
 
 from tornadopy.lifecycle.errors import FailingHandler
 from tornadopy.middleware.pipeline import Hook, run
+from tornadopy.utils.awaitables import settle
 
 
 class EndingHandler(FailingHandler):
@@ -71,7 +72,7 @@ class EndingHandler(FailingHandler):
             completing = self._run_complete_finish()
         try:
             if completing is not None:
-                await completing
+                await settle(completing)
         except Finish:
             completing = None
         except Exception as error:

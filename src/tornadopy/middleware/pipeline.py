@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tornado.gen import is_coroutine_function
 
 from tornadopy.exceptions import ConfigError, TornadopyError
+from tornadopy.utils.awaitables import settle
 from tornadopy.utils.imports import import_setting
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ async def _run_awaiting(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> bool:
-    if await result:
+    if await settle(result):
         return True
     ended = run(hooks, context, *args, **kwargs)
     return ended if isinstance(ended, bool) else await ended

@@ -37,6 +37,7 @@ async def stop_serving(server: HTTPServer, application: Application, grace: floa
         application: What it serves.
         grace: In seconds.
     """
+    application.is_stopping = True
     server.stop()
     loop = asyncio.get_running_loop()
     deadline = loop.time() + grace

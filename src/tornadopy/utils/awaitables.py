@@ -1,0 +1,27 @@
+"""Wait for what somebody else's code has handed back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from tornadopy.exceptions import CancelledWorkError
+
+T = TypeVar("T")
+
+
+async def settle(work: Awaitable[T]) -> T:
+    """Return the result of *work*.
+
+    Raises:
+        CancelledWorkError: *work* waited for something that was cancelled. `asyncio.CancelledError`, which no ``except
+            Exception`` sees, is for the running task alone: it comes out if that is being cancelled.
+    """
+    try:
+        return await work
+    except asyncio.CancelledError as exc:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise CancelledWorkError("something that was waited for has been cancelled") from exc
