@@ -27,10 +27,9 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         return path
 
     yield write_file
-    for name in set(sys.modules) - before:
-        module = sys.modules[name]
-        if str(tmp_path) in f"{getattr(module, '__file__', '')}{list(getattr(module, '__path__', ()))}":
-            del sys.modules[name]
+    own = [name for name in set(sys.modules) - before if name.startswith(("app_", "nested"))]
+    for name in own:
+        del sys.modules[name]
 
 
 class TestUrls:
