@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
-SHELLS = ("bash", "zsh", "fish")
+SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
 @click.command("completion", short_help="Print the script that completes commands in a shell.")
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("shell", type=click.Choice(list(SHELLS)))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
     """Print the script that lets SHELL complete commands and options.
 
     In ~/.bashrc:  eval "$(tornadopy completion bash)"
     """
-    found = get_completion_class(shell)
-    if found is None:
-        raise click.BadParameter(f"click knows no completion for {shell}", param_hint="SHELL")
-    click.echo(found(ctx.find_root().command, {}, "tornadopy", "_TORNADOPY_COMPLETE").source())
+    click.echo(SHELLS[shell](ctx.find_root().command, {}, "tornadopy", "_TORNADOPY_COMPLETE").source())
