@@ -35,7 +35,7 @@ class Process:
                 [sys.executable, str(SITE), str(folder), str(grace), "--disable_log=False"],
                 stdout=out, stderr=err, cwd=folder,
             )  # fmt: skip
-        wait_for(lambda: "port" in self.said, "the start", timeout=15)
+        wait_for(lambda: self.said.endswith("\n"), "the start", timeout=15)
         self.port = int(self.said.split()[1])
 
     @property
