@@ -32,6 +32,20 @@ def test_example_runs(source: str, tmp_path: Path) -> None:
     script = tmp_path / "example.py"
     script.write_text(source, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "error", str(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_chinese_tutorial_has_the_code_of_the_english_one() -> None:
+    """Who reads Chinese types the same lines."""
+    blocks = [
+        re.findall(r"```[a-z]*\n.*?```", (ROOT / "docs" / name).read_text(encoding="utf-8"), re.DOTALL)
+        for name in ("tutorial.md", "tutorial.zh-CN.md")
+    ]
+    assert blocks[0] == blocks[1]

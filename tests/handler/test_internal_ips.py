@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from support.server import serving
-
 from tornadopy.application import Application
 from tornadopy.conf import Settings
 from tornadopy.handler import WebHandler

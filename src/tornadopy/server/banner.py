@@ -11,6 +11,12 @@ from tornadopy.utils.versions import versions
 if TYPE_CHECKING:
     from tornadopy.application import Application
 
+# A browser cannot go to "any address"; it can go to this machine's own.
+_ANY_HOST = {
+    "0.0.0.0": ("127.0.0.1", " (on all addresses)"),  # noqa: S104  # a name to look up, nothing is bound here
+    "::": ("::1", " (on all addresses)"),
+}
+
 
 def banner(application: Application, addresses: Iterable[Any], *, secure: bool = False) -> str:
     """Return the start banner: versions, settings module, apps, template engine, addresses.
@@ -37,5 +43,6 @@ def banner(application: Application, addresses: Iterable[Any], *, secure: bool =
 def _url(address: Any, secure: bool) -> str:
     if not isinstance(address, tuple):
         return f"unix:{address}"
-    host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return f"{'https' if secure else 'http'}://{host}:{address[1]}"
+    scheme = "https" if secure else "http"
+    host, note = _ANY_HOST.get(address[0], (address[0], ""))
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{address[1]}{note}"
