@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tornado.web import Finish, HTTPError
+from tornado.web import Finish, HTTPError, RequestHandler
 
 from support.hooks import ExceptionRecorder, hook, recorder
 from support.server import make_application, serving, wait_for
@@ -341,3 +341,53 @@ def test_failing_log_function_ends_in_a_closed_connection_or_an_answer(way: str)
         wait_for(lambda: ("outer", "end", "/") in seen, "the end of the request")
         site.settle()
     assert seen.count(("outer", "endcall", "/")) == 1
+
+
+@ways_out
+@pytest.mark.parametrize("where", ["send_error", "finish"])
+@pytest.mark.parametrize("kind", ["error", "cancellation"])
+def test_when_no_answer_is_possible_the_connection_is_closed(
+    way: str, where: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A handler that breaks the way out itself leaves a closed connection, a log entry, and a request that ends."""
+    seen: list[Any] = []
+
+    def fail(self: Any, *args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("no way out")
+
+    class Broken(Page):
+        async def get(self) -> None:
+            if kind == "error":
+                raise ValueError("boom")
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.sleep(5)
+
+    handler = type("Broken", (Broken,), {where: fail})
+    application = make_application([("/bad", handler), ("/good", Page)], recorder("outer", seen), *ways(way))
+    with serving(application) as site:
+        with site.connect() as client:
+            client.request("GET", "/bad")
+            assert client.is_closed()
+        wait_for(lambda: ("outer", "end", "/bad") in seen, "the end of the request")
+        site.settle()
+        assert site.get("/good").body == b"page"
+    assert seen.count(("outer", "endcall", "/bad")) == 1
+    assert "no way out" in caplog.text
+
+
+@ways_out
+def test_error_in_write_error_of_a_plain_handler(way: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A class that is not ours gets a plain page, too."""
+
+    class Broken(RequestHandler):
+        def get(self) -> None:
+            raise HTTPError(409, reason="Occupied")
+
+        def write_error(self, status_code: int, **kwargs: Any) -> None:
+            raise ValueError("in the page")
+
+    answer = run(Broken, way, [])
+    assert (answer.status, answer.reason, answer.body) == (409, "Occupied", b"409: Occupied\n")
+    assert tracebacks(caplog) == 1

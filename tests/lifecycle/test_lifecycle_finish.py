@@ -465,3 +465,41 @@ def test_a_client_that_half_closes_gets_its_answer_or_an_end(way: str) -> None:
             assert client.receive().body == b"page"
         wait_for(lambda: ("it", "end", "/page") in seen, "the end")
     assert [phase for _, phase, _ in seen].count("endcall") == 1
+
+
+@ways_out
+def test_response_length_is_what_was_sent(way: str) -> None:
+    """The length that access logs show: of whole, streamed, and missing bodies."""
+    lengths: list[int] = []
+
+    class Sized(Page):
+        async def get(self) -> None:
+            if self.get_argument("how") == "stream":
+                for _ in range(3):
+                    self.write(b"x" * 10)
+                    await self.flush()
+            self.write("end")
+
+        head = get
+
+        def on_finish(self) -> None:
+            lengths.append(self.response_length)
+
+    with serving(site_of(Sized, *ways(way))) as site, site.connect() as client:
+        for method, how in (("GET", "whole"), ("GET", "stream"), ("HEAD", "whole")):
+            client.fetch(method, f"/?how={how}")
+        client.get("/?how=whole", If_None_Match="*")
+        site.settle()
+    assert lengths == [3, 33, 0, 0]
+
+
+def test_the_request_id_is_on_page_and_header() -> None:
+    class Asked(Page):
+        def get(self) -> None:
+            self.write(self.request_id)
+
+    with serving(site_of(Asked)) as site:
+        response = site.get("/")
+        assert response.headers["X-Request-Id"] == response.body.decode()
+        missing = site.get("/none")
+        assert missing.headers["X-Request-Id"].encode() in missing.body
