@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.server import serving
 from tornadopy.application import Application
 from tornadopy.conf import Settings
 from tornadopy.handler import WebHandler
+
+pytestmark = pytest.mark.usefixtures("caplog")  # each request fails on purpose
 
 
 class Broken(WebHandler):

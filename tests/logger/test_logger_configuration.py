@@ -82,6 +82,7 @@ def test_each_line_lands_where_its_entry_says(tmp_path: Path, capsys: pytest.Cap
     assert [line.partition("] ")[2] for line in on_terminal] == ["a warning", "from tornado"]
 
 
+@pytest.mark.usefixtures("caplog")  # it logs, on purpose
 def test_a_line_is_written_once_unless_it_shall_also_reach_the_root(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

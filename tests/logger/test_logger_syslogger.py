@@ -34,6 +34,7 @@ def records() -> Iterator[list[logging.LogRecord]]:
         logger.setLevel(logging.NOTSET)
 
 
+@pytest.mark.usefixtures("caplog")  # it logs, on purpose
 @pytest.mark.parametrize(
     ("method", "logger", "level"),
     [
@@ -60,6 +61,7 @@ def test_each_kind_has_its_logger_and_names_its_caller(
     assert record.stack_info
 
 
+@pytest.mark.usefixtures("caplog")  # it logs, on purpose
 def test_a_wrapper_can_ask_for_its_own_caller(records: list[logging.LogRecord]) -> None:
     def wrapper() -> None:
         syslogger.error("wrapped", stacklevel=2)
@@ -68,6 +70,7 @@ def test_a_wrapper_can_ask_for_its_own_caller(records: list[logging.LogRecord]) 
     assert records[0].funcName == "test_a_wrapper_can_ask_for_its_own_caller"
 
 
+@pytest.mark.usefixtures("caplog")  # it logs, on purpose
 def test_exception_records_the_exception_being_handled(records: list[logging.LogRecord]) -> None:
     try:
         raise ValueError("x")

@@ -204,12 +204,14 @@ class TestSyntaxErrors:
         self.assert_at(caught, tmp_path / "blog/index.html", 3, 4, 5)
         assert caught.value.__cause__ is not None
 
+    @pytest.mark.usefixtures("caplog")  # it logs, on purpose
     def test_a_wrong_expression(self, dialect: Dialect, tmp_path: Path) -> None:
         write(tmp_path, index="one\ntwo\n" + dialect.value("1 +* 2") + "\nfour\n")
         with pytest.raises(TemplateSyntaxError) as caught:
             dialect.loader(tmp_path).load("index.html")
         self.assert_at(caught, tmp_path / "index.html", 3)
 
+    @pytest.mark.usefixtures("caplog")  # it logs, on purpose
     @pytest.mark.parametrize("relation", ["extends", "include"])
     def test_in_another_template(self, dialect: Dialect, tmp_path: Path, relation: str) -> None:
         write(tmp_path, index=getattr(dialect, relation)("other.html"), other="\n" + dialect.value("1 +* 2"))

@@ -93,12 +93,14 @@ def test_a_wrong_whitespace_directive_names_its_line(tmp_path: Path) -> None:
         TORNADO.loader(tmp_path).load("index.html")
 
 
+@pytest.mark.usefixtures("caplog")  # it logs, on purpose
 def test_a_statement_over_several_lines_names_its_first(tmp_path: Path) -> None:
     write(tmp_path, index="\n{% set x = (1,\n  2 3) %}\n")
     with pytest.raises(TemplateSyntaxError, match=r"index.html, line 2: "):
         TORNADO.loader(tmp_path).load("index.html")
 
 
+@pytest.mark.usefixtures("caplog")  # it logs, on purpose
 def test_an_error_that_an_included_file_makes_in_its_place_names_that_file(tmp_path: Path) -> None:
     """The included file alone is fine; within a function that uses the name before, `global` is not."""
     write(tmp_path, index="{{ x }}\n{% include 'part.html' %}", part="\n\n{% set global x %}")
