@@ -59,6 +59,8 @@ class Application(tornado.web.Application):
         pipeline: The hooks of its middlewares.
         served_classes: The class that serves what is routed to a handler class.
         internal_addresses: Whom the debug page is shown to; None for everybody.
+        active: The handlers at work.
+        receiving: The requests whose body is coming in.
         is_stopping: Whether the server is on its way to its end.
         on_startup, on_shutdown: Functions to be called with the application, before it serves and after; sync or
             async. Those of the apps' ``hooks.py`` come first at the start and last at the stop.
@@ -84,6 +86,7 @@ class Application(tornado.web.Application):
         self.on_startup: list[LifecycleHook] = []
         self.on_shutdown: list[LifecycleHook] = []
         self.active: set[LifecycleHandler] = set()
+        self.receiving: set[HandlerDelegate] = set()
         self.templates = TemplateEnvironment(self.conf, apps.template_folders(self.conf.INSTALLED_APPS))
         self.pipeline = pipeline.Pipeline()
         self._idle: asyncio.Event | None = None
@@ -215,15 +218,24 @@ class Application(tornado.web.Application):
     # A request's end
 
     def request_ended(self, handler: LifecycleHandler) -> None:
-        """Take note that *handler* has nothing more to do."""
+        """Take note that *handler* has nothing more to do, and its response is on its way."""
         self.active.discard(handler)
-        if self._idle is not None and not self.active:
+        self.look_for_idleness()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is running or coming in."""
+        return not self.active and not self.receiving
+
+    def look_for_idleness(self) -> None:
+        """Tell whoever waits for it that nothing is running any more, if that is so."""
+        if self._idle is not None and self.is_idle:
             self._idle.set()
 
     async def wait_until_idle(self) -> None:
-        """Return when no request is running."""
+        """Return when no request is running or coming in."""
         self._idle = asyncio.Event()
-        if self.active:
+        if not self.is_idle:
             await self._idle.wait()
 
     def log_request(self, handler: RequestHandler) -> None:

@@ -95,14 +95,19 @@ class RequestContext:
 
     async def end(self) -> None:
         """Run the closers, each of them even if another fails."""
+        cancellation: asyncio.CancelledError | None = None
         while self._closers:
             closer = self._closers.pop()
             try:
                 result = closer()
                 if isawaitable(result):
                     await settle(result)
+            except asyncio.CancelledError as error:
+                cancellation = error
             except Exception:
                 logging.getLogger("tornado.application").exception("Error at the end of a request, in %r", closer)
+        if cancellation is not None:
+            raise cancellation
 
     def release(self) -> None:
         """Let go of what refers back to this context, so that nothing of a request waits for the garbage collector."""
@@ -112,17 +117,26 @@ class RequestContext:
         """Call *function* among the request's context variables."""
         return function(*args, **kwargs) if self.variables is None else self.variables.run(function, *args, **kwargs)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run *work* as a task in the request's context variables, and hold it until it is done.
+    def spawn(self, work: Coroutine[Any, Any, None], *, variables: Context | None = None) -> asyncio.Task[None]:
+        """Run *work* as a task of the request, and hold it until it is done.
 
         *work* handles its own errors; only that of a client which is gone may come out of it.
+
+        Args:
+            work: What is to be done.
+            variables: The context variables to do it in; None means the request's own.
         """
-        task = asyncio.get_running_loop().create_task(work, context=self.variables)
+        task = asyncio.get_running_loop().create_task(work, context=variables or self.variables)
         if self._tasks is None:
             self._tasks = set()
         self._tasks.add(task)
         task.add_done_callback(self._forget)
         return task
+
+    def cancel_tasks(self) -> None:
+        """Cancel what has been spawned and is not done."""
+        for task in tuple(self._tasks or ()):
+            task.cancel()
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         if self._tasks is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import tornado.web
 from tornado.concurrent import Future
+from tornado.httputil import HTTPHeaders, RequestStartLine, ResponseStartLine
 from tornado.web import RequestHandler, StaticFileHandler, _HandlerDelegate
 from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 
@@ -53,6 +54,7 @@ def adapt(handler_class: type[RequestHandler]) -> type[LifecycleHandler]:
 class HandlerDelegate(_HandlerDelegate):
     """Collect a request for its handler, or stream it there, and start the handler."""
 
+    application: Application
     handler: LifecycleHandler
     handler_class: type[LifecycleHandler]
 
@@ -78,14 +80,24 @@ class HandlerDelegate(_HandlerDelegate):
         self.stream_request_body = handler_class._stream_request_body
         self.context = context
 
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Start a handler that streams its body; any other waits for it."""
+        if self.stream_request_body:
+            return super().headers_received(start_line, headers)
+        self.application.receiving.add(self)
+        return None
+
     def execute(self) -> Awaitable[None] | None:
         """Make the handler and start it; return what the server awaits before it streams the body."""
-        if self.application.forgets_files:  # type: ignore[attr-defined]  # ours, by __init__
+        self.application.receiving.discard(self)
+        if self.application.forgets_files:
             self._forget_cached_files()
         return self.context.run(self._start)
 
     def _start(self) -> Awaitable[None] | None:
-        application: Application = self.application  # type: ignore[assignment]  # ours, by __init__
+        application = self.application
         try:
             handler: LifecycleHandler = self.handler_class(application, self.request, **self.handler_kwargs)
         except Exception as error:
@@ -122,12 +134,14 @@ class HandlerDelegate(_HandlerDelegate):
             handler._connection_closed()
         else:
             self.chunks = bytearray()
+            self.application.receiving.discard(self)
+            self.application.look_for_idleness()
             if self.context.has_closers:
                 self.context.spawn(self.context.end())
 
     def _forget_cached_files(self) -> None:
         # In debug a change to a template or a static file shows without a restart, as in Tornado.
-        application: Application = self.application  # type: ignore[assignment]  # ours, by __init__
+        application = self.application
         if not application.settings.get("compiled_template_cache", True):
             application.templates.reset()
         if not application.settings.get("static_hash_cache", True):

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Iterator
 
 from tornado.web import Finish
 
+from tornadopy.context import current_request
 from tornadopy.lifecycle.errors import FailingHandler
 from tornadopy.middleware.pipeline import Hook, run
 from tornadopy.utils.awaitables import settle
@@ -59,26 +60,30 @@ class EndingHandler(FailingHandler):
     async def _conclude_after(
         self, waiting: Awaitable[bool] | None, hooks: Iterator[Hook], completing: Awaitable[None] | None
     ) -> None:
-        while waiting is not None:
-            try:
-                await waiting
-                break
-            except Finish:
-                break
-            except Exception as error:
-                self._report(error)
-            waiting = self._run_endcall(hooks)
-        if completing is None:
-            completing = self._run_complete_finish()
         try:
-            if completing is not None:
-                await settle(completing)
+            while waiting is not None:
+                try:
+                    await waiting
+                    break
+                except Finish:
+                    break
+                except Exception as error:
+                    self._report(error)
+                waiting = self._run_endcall(hooks)
+            await self._await_complete_finish(self._run_complete_finish() if completing is None else completing)
+        finally:
+            self._completed = True
+            self._end()
+
+    async def _await_complete_finish(self, completing: Awaitable[None] | None) -> None:
+        if completing is None:
+            return
+        try:
+            await settle(completing)
         except Finish:
-            completing = None
+            return
         except Exception as error:
             self._report(error)
-        self._completed = True
-        self._end()
 
     def _end(self) -> None:
         """End the request once its response is through and its handler has returned."""
@@ -90,17 +95,31 @@ class EndingHandler(FailingHandler):
             self._be_gone()
 
     async def _end_scopes(self) -> None:
-        await self.context.end()
-        self._be_gone()
+        try:
+            await self.context.end()
+        finally:
+            self._be_gone()
 
     def _be_gone(self) -> None:
         self.context.release()
+        if self._sent is None or self._sent.done():
+            self._tell_application()
+        else:
+            self._sent.add_done_callback(self._tell_application)
+
+    def _tell_application(self, _sent: object = None) -> None:
         ended = getattr(self.application, "request_ended", None)
         if ended is not None:
             ended(self)
 
     def _connection_closed(self) -> None:
         """Take note that the client is gone; a handler that has returned will not finish any more."""
+        if current_request.get() is self.context:
+            self._abort()
+        else:
+            self.context.run(self._abort)
+
+    def _abort(self) -> None:
         self._aborted = True
         try:
             self.on_connection_close()

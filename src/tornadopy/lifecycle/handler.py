@@ -70,12 +70,14 @@ class LifecycleHandler(RespondingHandler):
                 await waiting
         finally:
             self._admit_body()  # whoever brings it must not wait for ever
-            if self._spawned:
-                while running := self._running_tasks():
-                    await asyncio.wait(running)
-            self._returned = True
-            if self._finished or self._aborted:
-                self._conclude()
+            try:
+                if self._spawned:
+                    while running := self._running_tasks():
+                        await asyncio.wait(running)
+            finally:
+                self._returned = True
+                if self._finished or self._aborted:
+                    self._conclude()
 
     async def _serve(self, args: tuple[bytes, ...], kwargs: dict[str, bytes]) -> None:
         if self.context.failure is not None:

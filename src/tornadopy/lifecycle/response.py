@@ -7,16 +7,22 @@ is sealed, and a task of the request sends it.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
 from typing import Any, NamedTuple, NoReturn, cast
 
 from tornado.escape import utf8
 from tornado.web import Finish
 
+from tornadopy.context import current_request
 from tornadopy.lifecycle.ending import EndingHandler
 from tornadopy.lifecycle.errors import app_log
 from tornadopy.middleware.pipeline import run
+
+_responding: ContextVar[object] = ContextVar("tornadopy.responding", default=None)
+"""The handler whose response hooks run here, or in the task that started this one."""
 
 _SEALED_METHODS = ("write", "clear", "set_status", "set_header", "add_header", "clear_header", "set_cookie")
 
@@ -43,8 +49,8 @@ class RespondingHandler(EndingHandler):
         if self._flush_task is None:
             result = self._run_response_hooks()
             if isinstance(result, bool):
-                return self._flush_now()
-            self._flush_task = self._spawn(self._flush_after(result))
+                return self._send() if self._hook_finished else self._flush_now()
+            self._flush_task = self._spawn_sender(self._flush_after(result))
         return self._flush_task
 
     def _flush_now(self, include_footers: bool = False) -> asyncio.Future[None]:
@@ -67,6 +73,8 @@ class RespondingHandler(EndingHandler):
         Raises:
             RuntimeError: The response has been finished already.
         """
+        if _responding.get() is self and not self._finished:
+            return self._finish_from_hook(chunk)
         if self._answered:
             raise RuntimeError("finish() called twice")
         if chunk is not None:
@@ -81,8 +89,15 @@ class RespondingHandler(EndingHandler):
             return self._fail_response(error)
         return self._send() if isinstance(result, bool) else self._finish_later(result)
 
+    def _finish_from_hook(self, chunk: str | bytes | dict[str, Any] | None) -> asyncio.Future[None]:
+        """Take a response hook's word that the response is complete; it goes out when the hooks are through."""
+        if chunk is not None:
+            self.write(chunk)
+        self._hook_finished = True
+        return _resolved()
+
     def _finish_later(self, hooks: Awaitable[Any]) -> asyncio.Future[None]:
-        self._finish_task = self._spawn(self._finish_after(hooks))
+        self._finish_task = self._spawn_sender(self._finish_after(hooks))
         self._seal()
         return self._finish_task
 
@@ -99,7 +114,7 @@ class RespondingHandler(EndingHandler):
                 delattr(self, name)
 
     def _call_sealed(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if asyncio.current_task() in {self._flush_task, self._finish_task}:
+        if _responding.get() is self:
             return method(*args, **kwargs)
         if method.__name__ == "write":
             raise RuntimeError("Cannot write() after finish()")
@@ -110,18 +125,32 @@ class RespondingHandler(EndingHandler):
         if self._pipeline.response:
             result = self._run_response_hooks()
             if not isinstance(result, bool):
-                await result
+                token = _responding.set(self)
+                try:
+                    await result
+                finally:
+                    _responding.reset(token)
+            if self._hook_finished:
+                self._send()
 
     def _run_response_hooks(self) -> bool | Awaitable[bool]:
-        """Run the response hooks that have not run yet, on what is buffered."""
+        """Run the response hooks that have not run yet, on what is buffered, among the request's context variables."""
+        if current_request.get() is not self.context:
+            return self.context.run(self._run_response_hooks_here)
+        return self._run_response_hooks_here()
+
+    def _run_response_hooks_here(self) -> bool | Awaitable[bool]:
         if self._response_hooks is None:
             self._response_hooks = iter(self._pipeline.response)
         # PERF: the body is described only where a hook has touched it (benchmarks/overhead.py).
         before = self._write_buffer[:], self._status_code, self._headers.get_list("Content-Length")
+        token = _responding.set(self)
         try:
             result = run(self._response_hooks, self.context, self, self._write_buffer)
         except Finish as request:
             self._end_hooks(request, self._describe(*before))
+        finally:
+            _responding.reset(token)
         if not isinstance(result, bool):
             return self._await_response_hooks(result, self._describe(*before))
         if result or self._write_buffer != before[0] or self._status_code != before[1]:
@@ -164,19 +193,38 @@ class RespondingHandler(EndingHandler):
     def _send(self) -> asyncio.Future[None]:
         self._unseal()
         try:
-            return super().finish()
+            self._sent = super().finish()
+            return self._sent
         finally:
             if self._finished or self._returned:
                 self._conclude()
 
+    def _spawn_sender(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run *work* so that the response hooks in it, and the tasks that they start, are known for what they are."""
+        self._spawned = True
+        variables = (self.context.variables or contextvars.copy_context()).copy()
+        variables.run(_responding.set, self)
+        return self.context.spawn(work, variables=variables)
+
     async def _flush_after(self, hooks: Awaitable[bool]) -> None:
-        await hooks
-        await self._flush_now()
+        try:
+            await hooks
+        finally:
+            _responding.set(None)
+        await (self._send() if self._hook_finished and not self._sealed else self._flush_now())
 
     async def _finish_after(self, hooks: Awaitable[Any]) -> None:
         try:
-            await hooks
+            try:
+                await hooks
+            finally:
+                _responding.set(None)
             sent = self._send()
+        except asyncio.CancelledError:
+            self._close_connection()
+            if self._returned:
+                self._conclude()
+            raise
         except Exception as error:
             try:
                 sent = self._fail_response(error)
@@ -197,9 +245,7 @@ class RespondingHandler(EndingHandler):
         if waiting is not None:
             self._fail_task = self._spawn(_awaiting(waiting))
             return self._fail_task
-        done: asyncio.Future[None] = asyncio.Future()
-        done.set_result(None)
-        return done
+        return _resolved()
 
     @property
     def response_length(self) -> int:
@@ -212,6 +258,12 @@ class RespondingHandler(EndingHandler):
         if self._streamed_length:
             return self._streamed_length
         return int(self._headers.get("Content-Length", 0)) if self._headers_written else 0
+
+
+def _resolved() -> asyncio.Future[None]:
+    done: asyncio.Future[None] = asyncio.Future()
+    done.set_result(None)
+    return done
 
 
 async def _awaiting(waiting: Awaitable[None]) -> None:

@@ -25,6 +25,8 @@ class HandlerState(RequestHandler):
         _fail_task: What answers a failed response once the asynchronous exception hooks are through.
         _response_hooks: The response hooks that have not run yet; None before the first.
         _sealed: Whether `finish` has been called and waits for asynchronous hooks.
+        _sent: What resolves when the bytes of the response are on their way.
+        _hook_finished: Whether a response hook has called `finish`.
         _aborted: Whether the client is gone.
         _returned: Whether the handler's method has returned.
         _concluded, _completed: Whether what comes after the response has begun, and is through.
@@ -41,7 +43,9 @@ class HandlerState(RequestHandler):
     _finish_task: asyncio.Task[None] | None = None
     _fail_task: asyncio.Task[None] | None = None
     _response_hooks: Iterator[Hook] | None = None
+    _sent: asyncio.Future[None] | None = None
     _sealed = False
+    _hook_finished = False
     _aborted = False
     _returned = False
     _concluded = False

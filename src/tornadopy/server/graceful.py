@@ -57,16 +57,17 @@ async def _is_idle(application: Application, deadline: float) -> bool:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout_at(deadline):
             await application.wait_until_idle()
-    return not application.active
+    return application.is_idle
 
 
 def _refuse_keep_alive(server: HTTPServer, application: Application) -> None:
     parameters: Any = getattr(server, "conn_params", None)
     if parameters is not None:
         parameters.no_keep_alive = True
-    for handler in application.active:
-        # NOTE: Tornado reads the parameter when a request comes in; those that are running ask their connection.
-        connection: Any = handler.request.connection
+    requests = [each.request for each in application.active] + [each.request for each in application.receiving]
+    for request in requests:
+        # NOTE: Tornado reads the parameter when a request comes in; those that are here already ask their connection.
+        connection: Any = request.connection
         if hasattr(connection, "_disconnect_on_finish"):
             connection._disconnect_on_finish = True
 
@@ -81,6 +82,7 @@ def _cancel(application: Application, grace: float) -> None:
         log.warning("%s has not finished within SHUTDOWN_TIMEOUT (%g s) and is cancelled", _describe(handler), grace)
         if handler._task is not None:
             handler._task.cancel()
+        handler.context.cancel_tasks()
 
 
 def _describe(handler: LifecycleHandler) -> str:
