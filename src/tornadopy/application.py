@@ -32,7 +32,7 @@ from tornadopy.lifecycle.errors import status_of
 from tornadopy.middleware import pipeline
 from tornadopy.routing import ApplicationRouter, describe_rule
 from tornadopy.server import reload
-from tornadopy.server.proxies import incoming_request_id
+from tornadopy.server.proxies import trusted_request_id
 from tornadopy.template.environment import TemplateEnvironment
 from tornadopy.utils.addresses import parse_addresses
 from tornadopy.utils.errors import describe_error
@@ -61,6 +61,7 @@ class Application(tornado.web.Application):
         internal_addresses: Whom the debug page is shown to; None for everybody.
         active: The handlers at work.
         receiving: The requests whose body is coming in.
+        is_behind_proxies: Whether trusted proxies are believed; `TrustedProxies` says so.
         is_stopping: Whether the server is on its way to its end.
         on_startup, on_shutdown: Functions to be called with the application, before it serves and after; sync or
             async. Those of the apps' ``hooks.py`` come first at the start and last at the stop.
@@ -99,7 +100,7 @@ class Application(tornado.web.Application):
         internal = self.conf.INTERNAL_IPS
         self.internal_addresses = parse_addresses(internal, source="INTERNAL_IPS") if internal else None
         self._hosts = HostFilter(self.conf.ALLOWED_HOSTS)
-        self._keeps_request_ids = self.conf.XHEADERS
+        self.is_behind_proxies = False
         values = self._tornado_settings(tornado_settings)
         # NOTE: Tornado starts its reloader here, which wants a running loop; ours starts with the application.
         self._reloads = bool(values.pop("autoreload", values.get("debug")))
@@ -177,8 +178,8 @@ class Application(tornado.web.Application):
         self, context: RequestContext, request: HTTPServerRequest, kwargs: dict[str, Any]
     ) -> HandlerDelegate:
         try:
-            if self._keeps_request_ids:
-                context.request_id_if_known = incoming_request_id(request.headers)
+            if self.is_behind_proxies:
+                context.request_id_if_known = trusted_request_id(request)
             self._hosts.check(request)
             if self.pipeline.call:
                 pipeline.run_synchronous(self.pipeline.call, context, request)

@@ -10,13 +10,12 @@ from collections.abc import Awaitable
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any
 
-import tornado.web
 from tornado.concurrent import Future
 from tornado.httputil import HTTPHeaders, RequestStartLine, ResponseStartLine
 from tornado.web import RequestHandler, StaticFileHandler, _HandlerDelegate
 from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 
-from tornadopy.handler import ErrorHandler, WebHandler
+from tornadopy.handler import ErrorHandler, ErrorPageHandler
 from tornadopy.lifecycle import LifecycleHandler
 from tornadopy.lifecycle.errors import status_of
 from tornadopy.websocket import WebSocketHandler
@@ -30,17 +29,11 @@ def adapt(handler_class: type[RequestHandler]) -> type[LifecycleHandler]:
     """Return the class that serves what is routed to *handler_class*.
 
     A class of ours serves itself. Any other gets a subclass of its own name in which `LifecycleHandler` stands right
-    above Tornado's `RequestHandler`, below everything that the class itself defines. Tornado's own handlers, such as
-    `StaticFileHandler`, get the error pages of `WebHandler` as well.
+    above Tornado's `RequestHandler`, below everything that the class itself defines, with tornadopy's error pages.
     """
     if issubclass(handler_class, LifecycleHandler):
         return handler_class
-    if issubclass(handler_class, TornadoWebSocketHandler):
-        base: type[LifecycleHandler] = WebSocketHandler
-    elif handler_class.__module__ == tornado.web.__name__:
-        base = WebHandler
-    else:
-        base = LifecycleHandler
+    base = WebSocketHandler if issubclass(handler_class, TornadoWebSocketHandler) else ErrorPageHandler
     names = {
         "__module__": handler_class.__module__,
         "__qualname__": handler_class.__qualname__,

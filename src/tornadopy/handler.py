@@ -25,37 +25,15 @@ _WEIGHT = re.compile(r"[01](?:\.\d{0,3})?")
 ErrorFormat = Literal["html", "json", "text"]
 
 
-class PageHandler(LifecycleHandler):
-    """What `WebHandler` and `ApiHandler` share: the project's template engine and error pages.
+class ErrorPageHandler(LifecycleHandler):
+    """A handler with the error pages of tornadopy; handlers of plain Tornado get them too.
 
     Attributes:
         exception_response: What error pages of this handler consist of, in place of all others: a string, bytes, a
             dictionary (sent as JSON), or a method of ``(status_code, **kwargs)`` that returns one of these.
-
-    .. versionadded:: 2.0
     """
 
     exception_response: Any = None
-
-    def create_template_loader(self, template_path: str) -> BaseLoader:
-        """Return a loader of the project's engine that searches *template_path*, then the apps' folders."""
-        templates = getattr(self.application, "templates", None)
-        if templates is None or "template_loader" in self.settings:
-            return super().create_template_loader(template_path)
-        names = {"autoescape": "autoescape", "template_whitespace": "whitespace"}
-        options = {option: self.settings[name] for name, option in names.items() if name in self.settings}
-        loader: BaseLoader = templates.create(template_path, **options)
-        return loader
-
-    def get_template_namespace(self) -> dict[str, Any]:
-        """Return what every template sees: what the context processors give, and Tornado's names, which win."""
-        templates = getattr(self.application, "templates", None)
-        namespace: dict[str, Any] = {}
-        for processor in templates.context_processors if templates is not None else ():
-            namespace.update(processor(self))
-        return {**namespace, **super().get_template_namespace()}
-
-    # Error pages
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer an error: `exception_response`, the debug page, the project's template, or the plain page."""
@@ -137,6 +115,28 @@ class PageHandler(LifecycleHandler):
             versions=versions(),
             routes=describe_routes() if status_code == 404 and describe_routes is not None else None,
         )
+
+
+class PageHandler(ErrorPageHandler):
+    """What `WebHandler` and `ApiHandler` share: error pages and the project's template engine."""
+
+    def create_template_loader(self, template_path: str) -> BaseLoader:
+        """Return a loader of the project's engine that searches *template_path*, then the apps' folders."""
+        templates = getattr(self.application, "templates", None)
+        if templates is None or "template_loader" in self.settings:
+            return super().create_template_loader(template_path)
+        names = {"autoescape": "autoescape", "template_whitespace": "whitespace"}
+        options = {option: self.settings[name] for name, option in names.items() if name in self.settings}
+        loader: BaseLoader = templates.create(template_path, **options)
+        return loader
+
+    def get_template_namespace(self) -> dict[str, Any]:
+        """Return what every template sees: what the context processors give, and Tornado's names, which win."""
+        templates = getattr(self.application, "templates", None)
+        namespace: dict[str, Any] = {}
+        for processor in templates.context_processors if templates is not None else ():
+            namespace.update(processor(self))
+        return {**namespace, **super().get_template_namespace()}
 
 
 class WebHandler(PageHandler):

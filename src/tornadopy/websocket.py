@@ -5,12 +5,13 @@ from __future__ import annotations
 from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 from tornado.websocket import WebSocketProtocol, WebSocketProtocol13, _WebSocketParams
 
+from tornadopy.handler import ErrorPageHandler
 from tornadopy.lifecycle import LifecycleHandler
 
 __all__ = ["WebSocketHandler"]
 
 
-class WebSocketHandler(TornadoWebSocketHandler, LifecycleHandler):
+class WebSocketHandler(TornadoWebSocketHandler, ErrorPageHandler):
     """Tornado's `WebSocketHandler` with middleware.
 
     The ``response`` hooks run before the handshake is accepted; one that finishes the response, or raises, refuses it.

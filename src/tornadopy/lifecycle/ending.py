@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
 
+from tornado.iostream import StreamClosedError
 from tornado.web import Finish
 
 from tornadopy.context import current_request
@@ -124,5 +125,9 @@ class EndingHandler(FailingHandler):
         try:
             self.on_connection_close()
         finally:
+            if self._stream_request_body and not self.request._body_future.done():
+                # An `on_connection_close` of the user's own need not know of this.
+                self.request._body_future.set_exception(StreamClosedError())
+                self.request._body_future.exception()
             if self._returned:
                 self._conclude()

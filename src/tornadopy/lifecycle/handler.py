@@ -19,7 +19,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import Application, HTTPError, OutputTransform
 
 from tornadopy.context import RequestContext, current_request
-from tornadopy.lifecycle.response import RespondingHandler
+from tornadopy.lifecycle.response import LengthCounter, RespondingHandler
 from tornadopy.middleware.pipeline import Pipeline, run, run_synchronous
 
 _NO_PIPELINE = Pipeline()
@@ -57,7 +57,7 @@ class LifecycleHandler(RespondingHandler):
         return None
 
     async def _execute(self, transforms: list[OutputTransform], *args: bytes, **kwargs: bytes) -> None:
-        self._transforms = transforms
+        self._transforms = [*transforms, LengthCounter(self)] if transforms else transforms
         self._task = asyncio.current_task()
         try:
             await self._serve(args, kwargs)

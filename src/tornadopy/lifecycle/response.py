@@ -14,7 +14,8 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, NoReturn, cast
 
 from tornado.escape import utf8
-from tornado.web import Finish
+from tornado.httputil import HTTPHeaders
+from tornado.web import Finish, OutputTransform
 
 from tornadopy.context import current_request
 from tornadopy.lifecycle.ending import EndingHandler
@@ -55,7 +56,7 @@ class RespondingHandler(EndingHandler):
 
     def _flush_now(self, include_footers: bool = False) -> asyncio.Future[None]:
         first = not self._headers_written
-        if not (first and include_footers):
+        if not (first and include_footers) and not self._transforms:
             self._streamed_length += sum(map(len, self._write_buffer))
         try:
             return super().flush(include_footers)
@@ -258,6 +259,26 @@ class RespondingHandler(EndingHandler):
         if self._streamed_length:
             return self._streamed_length
         return int(self._headers.get("Content-Length", 0)) if self._headers_written else 0
+
+
+class LengthCounter(OutputTransform):
+    """Count what the transforms before it, such as compression, have left of a streamed body."""
+
+    def __init__(self, handler: RespondingHandler) -> None:
+        self._handler = handler
+
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        """Count the first piece, unless it is the only one."""
+        if not finishing:
+            self._handler._streamed_length += len(chunk)
+        return status_code, headers, chunk
+
+    def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:  # noqa: ARG002  # Tornado's signature
+        """Count a further piece."""
+        self._handler._streamed_length += len(chunk)
+        return chunk
 
 
 def _resolved() -> asyncio.Future[None]:

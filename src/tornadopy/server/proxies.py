@@ -16,6 +16,7 @@ from tornado.httputil import (
     HTTPHeaders,
     HTTPMessageDelegate,
     HTTPServerConnectionDelegate,
+    HTTPServerRequest,
     RequestStartLine,
     ResponseStartLine,
 )
@@ -27,9 +28,14 @@ _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 def incoming_request_id(headers: HTTPHeaders) -> str | None:
-    """Return the request id that a trusted proxy has given, if it is well-formed."""
+    """Return the request id in *headers*, if it is well-formed."""
     given = headers.get("X-Request-Id", "")
     return given if _REQUEST_ID.fullmatch(given) else None
+
+
+def trusted_request_id(request: HTTPServerRequest) -> str | None:
+    """Return the id that a trusted proxy has given *request*."""
+    return getattr(getattr(request.connection, "context", None), "request_id", None)
 
 
 class TrustedProxies(HTTPServerConnectionDelegate):
@@ -49,6 +55,8 @@ class TrustedProxies(HTTPServerConnectionDelegate):
 
     def __init__(self, delegate: HTTPServerConnectionDelegate, trusted: Sequence[str]) -> None:
         self._delegate = delegate
+        if hasattr(delegate, "is_behind_proxies"):
+            delegate.is_behind_proxies = True
         self._addresses = parse_addresses(trusted or _LOOPBACK, source="TRUSTED_PROXIES")
         self._trusts_unix = not trusted
 
@@ -84,8 +92,6 @@ class _ForwardedRequest(HTTPMessageDelegate):
         if self._context is not None and self._proxies.trusts_peer(self._context):
             self._original = self._context.remote_ip, self._context.protocol
             self._apply(headers)
-        else:
-            headers.pop("X-Request-Id", None)
         return self._delegate.headers_received(start_line, headers)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -108,6 +114,8 @@ class _ForwardedRequest(HTTPMessageDelegate):
         if scheme in {"http", "https"}:
             self._context.protocol = scheme
 
+        self._context.request_id = incoming_request_id(headers)
+
     def _client_of(self, forwarded: str) -> str:
         """Return the last address of *forwarded* that is no trusted proxy, or the first of all."""
         address = ""
@@ -121,6 +129,7 @@ class _ForwardedRequest(HTTPMessageDelegate):
         # The headers speak of one request; the connection's next one may come from another client.
         if self._original is not None:
             self._context.remote_ip, self._context.protocol = self._original
+            self._context.request_id = None
             self._original = None
 
 

@@ -1,6 +1,6 @@
 """Masking of secrets, wherever values are shown to a person.
 
-Called by the debug page and the ``tornadopy settings`` command. It knows names and texts alone: no settings, no
+Called by the access log, the debug page and the ``tornadopy settings`` command. It knows names and texts alone: no settings, no
 request. Where a text can be read in two ways, the reading that hides more wins: a masked port is a nuisance, a shown
 password is a leak.
 """
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
+from urllib.parse import unquote_plus
 
 MASK = "********"
 """What is shown in the place of a secret."""
@@ -50,6 +51,9 @@ _LITERALS = rf"[\[({{]\s*+{_LITERAL}(?:\s*+,\s*+{_LITERAL})*+\s*+,?\s*+[\])}}]"
 _EMPTY_LITERAL = r"""\w{0,2}(?:\"\"(?!\")|''(?!'))"""
 _LITERAL_ASSIGNMENT = re.compile(rf"{_ASSIGNED}(?P<value>{_LITERALS}|(?!{_EMPTY_LITERAL}){_LITERAL})", re.DOTALL)
 _QUERY_ARGUMENT = re.compile(r"""(?P<start>[?&])(?P<name>[\w.\-]++)=(?P<value>[^\s&#"'<>]++)""")
+_QUERY_START = re.compile(r"[?#]")
+_NESTED_ARGUMENT = re.compile(r"(?:\A|[?&;#])([^=?&;#]++)=")
+_DECODINGS = 3  # a URL in a URL in a URL
 _HEADER_LINE = re.compile(r"\b((?:proxy-)?authorization|(?:set-)?cookie)(\s*+:\s*+)[^\r\n]++", re.IGNORECASE)
 
 
@@ -79,6 +83,23 @@ def mask_url(text: str) -> str:
         return text
     boundary = _NEXT_URL if _STARTS_WITH_URL.match(text) else _NEXT_WORD
     return "".join(map(_mask_one_url, boundary.split(text)))
+
+
+def mask_query(uri: str) -> str:
+    """Mask the values of secret arguments, and URLs' passwords, in a URL or in the target of a request.
+
+    ``/login?user[token]=x&next=/a`` becomes ``/login?user[token]=********&next=/a``. Arguments end at ``&`` and nowhere
+    else, and names are percent-decoded, as Tornado reads them: what a handler gets as the value of a secret argument is
+    masked whole, whatever characters it holds. A value that gives itself values to secret names, such as a URL, a JSON
+    text or arguments between semicolons, is masked whole too.
+
+    .. versionadded:: 2.0
+    """
+    start = _QUERY_START.search(uri)
+    if start is None:
+        return mask_url(uri)
+    arguments = map(_mask_argument, uri[start.end() :].split("&"))
+    return mask_url(uri[: start.end()] + "&".join(arguments))
 
 
 def mask_text(text: str) -> str:
@@ -173,6 +194,33 @@ def _mask_assignment(found: re.Match[str]) -> str:
     value = found["value"]
     quote = value[-1] if value[-1] in "\"'" and value.lstrip("bBrRuUfF")[0] == value[-1] else ""
     return f"{found['name']}{found['sign']}{quote}{MASK}{quote}"
+
+
+def _mask_argument(argument: str) -> str:
+    name, sign, value = argument.partition("=")
+    if _tells_secret(name):
+        return MASK
+    if value and (is_secret(_decoded(name)) or _tells_secret(value)):
+        value = MASK
+    return name + sign + value
+
+
+def _tells_secret(quoted: str) -> bool:
+    """Tell whether a name or value of a URL's argument holds values of secret names, or URLs' passwords."""
+    text = _decoded(quoted)
+    if "%" in text and unquote_plus(text) != text:
+        return True  # quoted more often than anybody would look
+    if not is_secret(text) and "://" not in text:
+        return False
+    return any(map(is_secret, _NESTED_ARGUMENT.findall(text))) or mask_text(text) != text
+
+
+def _decoded(quoted: str) -> str:
+    for _ in range(_DECODINGS):
+        if "%" not in quoted and "+" not in quoted:
+            break
+        quoted = unquote_plus(quoted)
+    return quoted
 
 
 def _mask_query_argument(found: re.Match[str]) -> str:
