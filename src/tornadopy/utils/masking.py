@@ -1,8 +1,8 @@
 """Masking of secrets, wherever values are shown to a person.
 
-Called by the access log, the debug page and the ``tornadopy settings`` command. It knows names and texts alone: no settings, no
-request. Where a text can be read in two ways, the reading that hides more wins: a masked port is a nuisance, a shown
-password is a leak.
+Called by the access log, the debug page and the ``tornadopy settings`` command. It knows names and texts alone: no
+settings, no request. Where a text can be read in two ways, the reading that hides more wins: a masked port is a
+nuisance, a shown password is a leak.
 """
 
 from __future__ import annotations
