@@ -58,6 +58,7 @@ class Application(tornado.web.Application):
         conf: The application's own, frozen configuration.
         pipeline: The hooks of its middlewares.
         served_classes: The class that serves what is routed to a handler class.
+        whitelist: Whom the decorator ``whitelisted`` lets in.
         internal_addresses: Whom the debug page is shown to; None for everybody.
         active: The handlers at work.
         receiving: The requests whose body is coming in.
@@ -96,7 +97,7 @@ class Application(tornado.web.Application):
         self.served_classes: dict[type[RequestHandler], type[LifecycleHandler]] = {
             tornado.web.ErrorHandler: ErrorHandler
         }
-        parse_addresses(self.conf.WHITELIST, source="WHITELIST")  # a wrong entry is an error at start
+        self.whitelist = parse_addresses(self.conf.WHITELIST, source="WHITELIST")
         internal = self.conf.INTERNAL_IPS
         self.internal_addresses = parse_addresses(internal, source="INTERNAL_IPS") if internal else None
         self._hosts = HostFilter(self.conf.ALLOWED_HOSTS)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tornado.httputil import HTTPServerRequest
 
-from tornadopy.exceptions import HttpBadRequestError
+from tornadopy.exceptions import ConfigError, HttpBadRequestError
+
+_ENDS_WITH_PORT = re.compile(r"^[^:\[\]]+:\d+$|\]:\d+$")
 
 
 class HostFilter:
@@ -15,9 +18,18 @@ class HostFilter:
     Args:
         allowed: Host names; ``.example.com`` stands for the domain and all below it, ``*`` for any host. The meaning is
             that of Django's ``ALLOWED_HOSTS``: https://docs.djangoproject.com/en/stable/ref/settings/#allowed-hosts
+
+    Raises:
+        ConfigError: An entry can never match.
     """
 
     def __init__(self, allowed: Sequence[str]) -> None:
+        for index, host in enumerate(allowed):
+            if host != "*" and ("*" in host or "/" in host or _ENDS_WITH_PORT.search(host)):
+                raise ConfigError(
+                    f"ALLOWED_HOSTS[{index}]: {host!r} matches no host; write 'example.com', '.example.com' for it and "
+                    "all below it, or '*' for any, without scheme and port"
+                )
         self._any = "*" in allowed
         self._exact = frozenset(host.lower().lstrip(".") for host in allowed)
         self._domains = tuple(host.lower() for host in allowed if host.startswith("."))

@@ -62,7 +62,7 @@ def test_a_key_reads_as_an_attribute() -> None:
 
 def test_a_missing_key_is_an_attribute_error_that_names_the_known() -> None:
     frozen = freeze({"a": 1, "b": 2})
-    with pytest.raises(ConfigError, match=r"no key 'c'; known keys: a, b"):
+    with pytest.raises(ConfigError, match=r"no key 'c' in this group of settings; known keys: a, b"):
         _ = frozen.c
     assert not hasattr(frozen, "c")
     assert getattr(frozen, "c", 3) == 3

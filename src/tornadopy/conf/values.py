@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from tornadopy.exceptions import ConfigError
+from tornadopy.utils.suggest import nearest
 
 
 class SettingsDict(dict[str, Any]):
@@ -20,7 +21,9 @@ class SettingsDict(dict[str, Any]):
         try:
             return self[name]
         except KeyError:
-            raise ConfigError(f"no key {name!r}; known keys: {', '.join(map(str, self))}") from None
+            hint = nearest(name, map(str, self))
+            advice = f"did you mean {hint!r}?" if hint else f"known keys: {', '.join(map(str, self))}"
+            raise ConfigError(f"there is no key {name!r} in this group of settings; {advice}") from None
 
     def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         raise TypeError("settings are frozen; use settings.override(...) in a test, or change the settings module")

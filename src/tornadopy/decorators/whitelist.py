@@ -103,8 +103,10 @@ def _check(handler: RequestHandler, allowed: Allowed) -> None:
 
 
 def _of_setting(handler: RequestHandler) -> AddressSet:
-    conf = getattr(handler.application, "conf", settings)
-    return _compile(tuple(conf.WHITELIST))
+    whitelist: AddressSet | None = getattr(handler.application, "whitelist", None)
+    if whitelist is not None:
+        return whitelist
+    return _compile(tuple(getattr(handler.application, "conf", settings).WHITELIST))
 
 
 @functools.lru_cache(maxsize=64)

@@ -16,6 +16,7 @@ from tornado.web import Finish, HTTPError
 from tornadopy.lifecycle.state import HandlerState
 from tornadopy.middleware.pipeline import run
 from tornadopy.utils.escaping import escape_control
+from tornadopy.utils.masking import mask_query
 
 app_log = logging.getLogger("tornado.application")
 gen_log = logging.getLogger("tornado.general")
@@ -48,15 +49,25 @@ class FailingHandler(HandlerState):
 
         A client that is gone is no error of the handler's: it is noted in one line.
         """
-        summary = f"{escape_control(self._request_summary())} [{self.context.request_id}]"
+        self.context.request_id  # noqa: B018  # makes it known to the summary
+        summary = self._request_summary()
         if isinstance(value, HTTPError):
             message = value.get_message()
             if message:
                 gen_log.warning("%d %s: %s", value.status_code, summary, escape_control(message))
+            else:
+                gen_log.info("%d %s", value.status_code, summary)
         elif isinstance(value, StreamClosedError) and self._is_client_gone():
             gen_log.info("Client disconnected: %s", summary)
         else:
-            app_log.error("Uncaught exception %s\n%r", summary, self.request, exc_info=(typ, value, tb))  # type: ignore[arg-type]  # all three are given, or none
+            app_log.error("Uncaught exception %s", summary, exc_info=(typ, value, tb))  # type: ignore[arg-type]  # all three are given, or none
+
+    def _request_summary(self) -> str:
+        """Return the request in a line: secrets masked, the client's words escaped, with its id if it has one."""
+        request = self.request
+        summary = f"{request.method} {escape_control(mask_query(str(request.uri)))} ({request.remote_ip})"
+        request_id = self.context.request_id_if_known
+        return summary if request_id is None else f"{summary} [{request_id}]"
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Send the error page of *status_code*; what is buffered is discarded.

@@ -43,6 +43,7 @@ class TemplateEnvironment:
         self._conf = conf
         self._folders = tuple(folders)
         self._loaders: dict[Any, Any] = {}
+        self._error_templates: dict[int, str | None] = {}
         self._lock = threading.Lock()
         self.site_path = conf.TORNADO_CONF.get("template_path")
         self.create(self.site_path)  # a wrong option is an error at start, not at the first page
@@ -72,7 +73,15 @@ class TemplateEnvironment:
         return loader
 
     def error_template(self, status_code: int) -> str | None:
-        """Return the name of the project's template for errors of *status_code*, if it has one."""
+        """Return the name of the project's template for errors of *status_code*, if it has one.
+
+        Outside of debug the folders are looked at once for each status.
+        """
+        if status_code not in self._error_templates or self._conf.DEBUG:
+            self._error_templates[status_code] = self._find_error_template(status_code)
+        return self._error_templates[status_code]
+
+    def _find_error_template(self, status_code: int) -> str | None:
         loader = self.loader(None, lambda: self.create(self.site_path))
         names = (f"{status_code}.html", "error.html")
         return next((name for name in names if loader.exists(name)), None)
@@ -83,9 +92,10 @@ class TemplateEnvironment:
         return page
 
     def reset(self) -> None:
-        """Forget all compiled templates."""
+        """Forget the compiled templates of loaders that do not look for changes themselves: Tornado's own."""
         for loader in self._loaders.values():
-            loader.reset()
+            if not hasattr(loader, "exists"):
+                loader.reset()
 
     @property
     def engine_name(self) -> str:
