@@ -5,9 +5,7 @@ They add templates, error pages and JSON to the request's way that `tornadopy.li
 
 from __future__ import annotations
 
-import re
-from operator import itemgetter
-from typing import Any, Literal
+from typing import Any
 
 import tornado.web
 from tornado.template import BaseLoader
@@ -20,9 +18,6 @@ from tornadopy.response import encode_json, encode_jsonp
 from tornadopy.utils.versions import versions
 
 __all__ = ["ApiHandler", "ErrorHandler", "WebHandler"]
-
-_WEIGHT = re.compile(r"[01](?:\.\d{0,3})?")
-ErrorFormat = Literal["html", "json", "text"]
 
 
 class ErrorPageHandler(LifecycleHandler):
@@ -68,7 +63,7 @@ class ErrorPageHandler(LifecycleHandler):
         internal = getattr(self.application, "internal_addresses", None)
         return internal is None or self.request.remote_ip in internal
 
-    def get_error_format(self) -> ErrorFormat:
+    def get_error_format(self) -> errorpages.Format:
         """Return the form of error pages that the client asks for, by its ``Accept`` header."""
         return errorpages.negotiate(self.request.headers.get("Accept", ""))
 
@@ -78,7 +73,7 @@ class ErrorPageHandler(LifecycleHandler):
         self._write_buffer.clear()
         self._finish_page(*self._production_page(status_code, self.get_error_format()))
 
-    def _production_page(self, status_code: int, fmt: ErrorFormat) -> tuple[str, bytes]:
+    def _production_page(self, status_code: int, fmt: errorpages.Format) -> tuple[str, bytes]:
         return errorpages.production_page(status_code, self._reason, self.context.request_id, fmt=fmt)
 
     def _finish_page(self, content_type: str, page: bytes) -> None:
@@ -161,7 +156,7 @@ class ApiHandler(PageHandler):
         asked = self.get_argument(params_name, None)
         if asked:
             return asked.lower()
-        accepted = _by_preference(self.request.headers.get("Accept", ""))
+        accepted = errorpages.accepted_types(self.request.headers.get("Accept", ""))
         for kind in accepted:
             if kind in {"application/json", "application/*", "*/*"} or kind.endswith("+json"):
                 return "json"
@@ -187,7 +182,9 @@ class ApiHandler(PageHandler):
         Raises:
             HttpBadRequestError: The format is unknown, or the name of the JSONP callback is none.
         """
-        fmt = fmt or self.get_format()
+        if fmt is None:
+            fmt = self.get_format()
+            self.add_header("Vary", "Accept")
         if fmt == "json":
             self.set_header("Content-Type", "application/json; charset=UTF-8")
             self.write(encode_json(obj, ensure_ascii=ensure_ascii))
@@ -201,7 +198,7 @@ class ApiHandler(PageHandler):
         else:
             raise HttpBadRequestError("unknown format %r; json and jsonp are known", fmt[:40])
 
-    def get_error_format(self) -> ErrorFormat:
+    def get_error_format(self) -> errorpages.Format:
         """Return the form of error pages: JSON, unless the client prefers another."""
         accept = self.request.headers.get("Accept", "")
         return errorpages.negotiate(accept) if accept and "*/*" not in accept else "json"
@@ -212,14 +209,3 @@ class ErrorHandler(tornado.web.ErrorHandler, WebHandler):
 
     .. versionadded:: 2.0
     """
-
-
-def _by_preference(accept: str) -> list[str]:
-    """Return the media types of an ``Accept`` header, the one that the client likes best first (RFC 9110 §12.5.1)."""
-    weighed = []
-    for part in accept.split(","):
-        kind, *parameters = (each.strip().lower() for each in part.split(";"))
-        weight = next((each[2:] for each in parameters if each.startswith("q=")), "1")
-        if kind and _WEIGHT.fullmatch(weight) and float(weight) > 0:
-            weighed.append((-float(weight), kind))
-    return [kind for _, kind in sorted(weighed, key=itemgetter(0))]

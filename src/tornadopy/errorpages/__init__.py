@@ -7,7 +7,7 @@ The handlers ask `negotiate` which form a client wants, and take the body from `
 from __future__ import annotations
 
 from tornadopy.errorpages.debug import debug_page
-from tornadopy.errorpages.negotiate import Format, negotiate
+from tornadopy.errorpages.negotiate import Format, accepted_types, negotiate
 from tornadopy.errorpages.pages import page_policy
 from tornadopy.errorpages.production import production_page
 from tornadopy.errorpages.report import ErrorReport, RequestReport, TemplateReport
@@ -17,6 +17,7 @@ __all__ = [
     "Format",
     "RequestReport",
     "TemplateReport",
+    "accepted_types",
     "debug_page",
     "negotiate",
     "page_policy",

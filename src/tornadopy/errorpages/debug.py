@@ -23,7 +23,7 @@ from tornadopy.errorpages.source import Excerpt, Place, SourceReader
 from tornadopy.errorpages.text import bounded, traceback_lines
 from tornadopy.errorpages.tracebacks import ExceptionReader, Report
 from tornadopy.errorpages.values import describe
-from tornadopy.utils.masking import MASK, is_secret, mask_headers, mask_text
+from tornadopy.utils.masking import MASK, is_secret, mask_headers, mask_query, mask_text
 
 MAX_PAGE_BYTES = 2_000_000
 MAX_ROWS = 300
@@ -190,7 +190,7 @@ class _Writer:
 
     def _request_line(self) -> str:
         request = self._report.request
-        return self._text(f"{request.method} {request.uri}", 300) if request else ""
+        return self._text(f"{request.method} {mask_query(request.uri)}", 300) if request else ""
 
     def _request(self) -> list[tuple[str, Rows]]:
         request = self._report.request
@@ -221,7 +221,7 @@ class _Writer:
 
     def _connection(self, request: RequestReport) -> Rows:
         rows = {
-            "URI": request.uri,
+            "URI": mask_query(request.uri),
             "Address": request.remote_ip,
             "Host": request.host,
             "Scheme": request.protocol,

@@ -63,6 +63,18 @@ def negotiate(accept: str) -> Format:
     return best if matches[best].quality > 0 else "html"
 
 
+def accepted_types(accept: str) -> list[str]:
+    """Return the media types that a client takes, the one that it likes best first.
+
+    Args:
+        accept: The value of its ``Accept`` header; anything that is no media range in it is passed over.
+
+    .. versionadded:: 2.0
+    """
+    taken = [each for each in _parse(accept) if each.quality > 0]
+    return [each.name for each in sorted(taken, key=lambda each: -each.quality)]
+
+
 def _parse(accept: str) -> Iterator[_Range]:
     for place, item in enumerate(_ITEM.findall(accept)):
         name = _MEDIA_RANGE.match(item)
