@@ -290,6 +290,24 @@ class TestSafety:
             assert "'deep': [{'dsn': ********}]" in Page(body).text
             assert b"postgresql://user:********@host/db" in body
 
+    @pytest.mark.parametrize("fmt", ["html", "json", "text"])
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "token=({0}){0}",
+            "password={0},{0}",
+            "token='{0}'{0}",
+            "u[token]={0}",
+            "%74oken={0}",
+            "next=%2F%3Ftoken%3D{0}",
+        ],
+    )
+    def test_secret_arguments_of_an_address_lose_their_whole_value(self, query: str, fmt: Any) -> None:
+        address = f"/login?a=1&{query.format(SECRET)}&b=2"
+        made = request(uri=address, headers=[("Referer", f"http://host{address}")])
+        _, body = debug_page(report(request=made), fmt=fmt)
+        assert SECRET.encode() not in body
+
     def test_string_literals_of_secret_names_in_the_source_are_masked(self) -> None:
         try:
             password = "literal-of-the-source"

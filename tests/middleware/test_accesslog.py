@@ -132,6 +132,7 @@ def test_what_is_missing_is_a_dash() -> None:
 
 
 # What a client may send, and what it would send to fake a line or a field.
+MARK = "hunter2Zq"
 HOSTILE = st.text(st.one_of(st.characters(), st.sampled_from('"\\\r\n\x00\x1b\x7f\x85\u2028\u2029 []-')), min_size=1)
 
 
@@ -198,6 +199,19 @@ def test_secrets_in_addresses_are_masked(shown: Any) -> None:
     assert "abcdef" not in text
     assert text.count("/login?user=me&tokenID=********&next=/a") == 2
     assert "/token/abc?a=b" in shown(FakeHandler(uri="/token/abc?a=b"))
+
+
+@given(
+    name=st.sampled_from(["token", "user[password]", "api_key[]", "%74oken", "csrf%5Ftoken", "=token"]),
+    value=st.text(st.sampled_from("abcXYZ019()[]{}'!*,;=~-_.:@/?#\"\\%+"), min_size=1),
+)
+def test_no_part_of_a_secret_argument_reaches_the_log(name: str, value: str) -> None:
+    """Whatever a client leaves unquoted in the value, and however it writes the name."""
+    address = f"/login?user=me&{name}={MARK}{value}{MARK}&next=/a"
+    handler = FakeHandler(uri=address, headers={"Referer": f"https://example.org{address}"})
+    for text in (line_of(handler), json.dumps(object_of(handler))):
+        assert MARK not in text
+        assert text.count("&next=/a") == 2
 
 
 @pytest.mark.parametrize(

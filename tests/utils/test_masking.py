@@ -130,6 +130,9 @@ class TestMaskText:
             ("{'token': 'x', 'a': 1}", f"{{'token': '{MASK}', 'a': 1}}"),
             ("{b'token': b'x'}", f"{{b'token': '{MASK}'}}"),
             ("/?api_key=x&b=2", f"/?api_key={MASK}&b=2"),
+            ("GET /?a=1&password=my)pa,'ss HTTP/1.1", f"GET /?a=1&password={MASK} HTTP/1.1"),
+            ("get /?u[%74oken]==x;y&token=&token[]=z", f"get /?u[%74oken]={MASK}&token=&token[]={MASK}"),
+            ("Request(uri='/?token=(x)y', n=1)", f"Request(uri='/?token={MASK} n=1)"),
             ("secret=SecretStr('a b'), n=1", f"secret={MASK}, n=1"),
             ("keys=['a', 'b'], n=1", f"keys={MASK}, n=1"),
             ("password='cut off in", f"password={MASK}"),
@@ -291,6 +294,7 @@ class TestMaskHeaders:
         assert mask_headers({"Referer": "http://u:p@h/?token=x&a=1"}) == [
             ("Referer", f"http://u:{MASK}@h/?token={MASK}&a=1")
         ]
+        assert mask_headers({"Referer": "http://h/?token=(x) y"}) == [("Referer", f"http://h/?token={MASK}")]
 
 
 nested = st.recursive(

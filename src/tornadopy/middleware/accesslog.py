@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from tornadopy.utils.escaping import escape_control, escape_quoted
-from tornadopy.utils.masking import is_secret, mask_text
+from tornadopy.utils.masking import mask_query
 
 if TYPE_CHECKING:
     from tornado.web import RequestHandler
@@ -134,6 +134,4 @@ def response_length(handler: RequestHandler) -> int | None:
 
 def _shown(url: str | None) -> str | None:
     """Return *url* with the values of secret arguments masked; a token in an address must not end in a log."""
-    if url is not None and "?" in url and is_secret(url):
-        return mask_text(url)
-    return url
+    return None if url is None else mask_query(url)

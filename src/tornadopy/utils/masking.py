@@ -54,6 +54,9 @@ _QUERY_ARGUMENT = re.compile(r"""(?P<start>[?&])(?P<name>[\w.\-]++)=(?P<value>[^
 _QUERY_START = re.compile(r"[?#]")
 _NESTED_ARGUMENT = re.compile(r"(?:\A|[?&;#])([^=?&;#]++)=")
 _DECODINGS = 3  # a URL in a URL in a URL
+# Of an address within a text: its query has no white space, and may have any punctuation.
+_ARGUMENT_NAME = re.compile(r"[?&;]([^\s?&;=]++)=")
+_ARGUMENT_END = re.compile(r"[\s&]")
 _HEADER_LINE = re.compile(r"\b((?:proxy-)?authorization|(?:set-)?cookie)(\s*+:\s*+)[^\r\n]++", re.IGNORECASE)
 
 
@@ -110,7 +113,7 @@ def mask_text(text: str) -> str:
 
     .. versionadded:: 2.0
     """
-    text = _HEADER_LINE.sub(rf"\1\2{MASK}", mask_url(text))
+    text = _HEADER_LINE.sub(rf"\1\2{MASK}", _mask_arguments_in(mask_url(text)))
     return _ASSIGNMENT.sub(_mask_assignment, text)
 
 
@@ -129,7 +132,7 @@ def mask_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list
     """Mask the values of headers that carry secrets.
 
     These are ``Authorization``, ``Proxy-Authorization``, ``Cookie``, ``Set-Cookie`` and every header with a secret
-    name; in the others URLs' passwords and secret query arguments (of a ``Referer``) are masked.
+    name; in the others URLs' passwords and secret query arguments (of a ``Referer``) are masked, as by `mask_query`.
 
     Args:
         headers: A mapping, or the pairs of name and value.
@@ -140,7 +143,7 @@ def mask_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list
     .. versionadded:: 2.0
     """
     pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return [(name, MASK if is_secret(name) else mask_text(value)) for name, value in pairs]
+    return [(name, MASK if is_secret(name) else mask_text(mask_query(value))) for name, value in pairs]
 
 
 def mask(name: str, value: object) -> Any:
@@ -203,6 +206,20 @@ def _mask_argument(argument: str) -> str:
     if value and (is_secret(_decoded(name)) or _tells_secret(value)):
         value = MASK
     return name + sign + value
+
+
+def _mask_arguments_in(text: str) -> str:
+    """Mask the values of secret arguments in the addresses of a text, up to white space or the next ``&``."""
+    pieces, done = [], 0
+    for found in _ARGUMENT_NAME.finditer(text):
+        if found.start() < done or not is_secret(_decoded(found[1])):
+            continue
+        end = _ARGUMENT_END.search(text, found.end())
+        stop = end.start() if end else len(text)
+        if stop > found.end():
+            pieces += [text[done : found.end()], MASK]
+            done = stop
+    return "".join([*pieces, text[done:]])
 
 
 def _tells_secret(quoted: str) -> bool:
