@@ -25,6 +25,7 @@ from tornadopy.middleware.pipeline import run
 _responding: ContextVar[object] = ContextVar("tornadopy.responding", default=None)
 """The handler whose response hooks run here, or in the task that started this one."""
 
+_UNSET = object()
 _SEALED_METHODS = ("write", "clear", "set_status", "set_header", "add_header", "clear_header", "set_cookie")
 
 
@@ -207,32 +208,37 @@ class RespondingHandler(EndingHandler):
         variables.run(_responding.set, self)
         return self.context.spawn(work, variables=variables)
 
-    async def _flush_after(self, hooks: Awaitable[bool]) -> None:
+    async def _await_hooks(self, hooks: Awaitable[Any]) -> None:
+        """Await *hooks* in a sender's task; the context variables that they set are the request's."""
+        before = contextvars.copy_context()
         try:
             await hooks
         finally:
+            for variable, value in contextvars.copy_context().items():
+                if before.get(variable, _UNSET) is not value:
+                    self.context.run(variable.set, value)
             _responding.set(None)
-        await (self._send() if self._hook_finished and not self._sealed else self._flush_now())
+
+    async def _flush_after(self, hooks: Awaitable[bool]) -> None:
+        await self._await_hooks(hooks)
+        await self.context.run(self._send if self._hook_finished and not self._sealed else self._flush_now)
 
     async def _finish_after(self, hooks: Awaitable[Any]) -> None:
         try:
-            try:
-                await hooks
-            finally:
-                _responding.set(None)
-            sent = self._send()
+            await self._await_hooks(hooks)
+            sent = self.context.run(self._send)
         except asyncio.CancelledError:
             self._close_connection()
             if self._returned:
-                self._conclude()
+                self.context.run(self._conclude)
             raise
         except Exception as error:
             try:
-                sent = self._fail_response(error)
+                sent = self.context.run(self._fail_response, error)
             except Exception:
                 app_log.exception("Exception in exception handler")
                 self._close_connection()
-                self._conclude()
+                self.context.run(self._conclude)
                 return
         if sent is not self._finish_task:
             await sent
