@@ -127,10 +127,20 @@ class HandlerDelegate(_HandlerDelegate):
             handler._connection_closed()
         else:
             self.chunks = bytearray()
-            self.application.receiving.discard(self)
-            self.application.look_for_idleness()
             if self.context.has_closers:
-                self.context.spawn(self.context.end())
+                self.context.spawn(self._end_scopes())
+            else:
+                self._be_gone()
+
+    async def _end_scopes(self) -> None:
+        try:
+            await self.context.end()
+        finally:
+            self._be_gone()
+
+    def _be_gone(self) -> None:
+        self.application.receiving.discard(self)
+        self.application.look_for_idleness()
 
     def _forget_cached_files(self) -> None:
         # In debug a change to a template or a static file shows without a restart, as in Tornado.

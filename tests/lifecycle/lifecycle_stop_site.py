@@ -1,4 +1,4 @@
-"""The site of test_lifecycle_stop, run as a process: it prints its port, then what happens.
+"""The site of the tests of the graceful stop, run as a process: it prints its port, then what happens.
 
 Arguments: the folder in which a file ``release`` lets waiting handlers go on, the SHUTDOWN_TIMEOUT, Tornado's options.
 """
@@ -15,12 +15,14 @@ from tornado.web import stream_request_body
 
 from tornadopy.application import Application
 from tornadopy.conf import Settings
+from tornadopy.context import request_context
 from tornadopy.handler import WebHandler
 from tornadopy.webserver import run
 from tornadopy.websocket import WebSocketHandler
 
 FOLDER = Path(sys.argv.pop(1))
 TIMEOUT = float(sys.argv.pop(1))
+BIG = 30_000_000
 
 
 def say(*words: Any) -> None:
@@ -35,8 +37,11 @@ async def released() -> None:
 class Saying:
     """A middleware that says when a request begins and when it is over."""
 
+    def process_call(self, request: Any, clear: Any) -> None:
+        request_context.context.on_end(self.close(request.path))
+        say("call", request.path)
+
     def process_request(self, handler: Any, clear: Any) -> None:
-        handler.context.on_end(self.close(handler.request.path))
         say("request", handler.request.path)
 
     async def process_response(self, handler: Any, clear: Any, chunk: Any) -> None:
@@ -52,6 +57,20 @@ class Saying:
             say("closed", path)
 
         return close
+
+
+class Hanging:
+    """A middleware whose hooks do not end on some paths."""
+
+    async def process_response(self, handler: Any, clear: Any, chunk: Any) -> None:
+        if handler.request.path == "/hang/response":
+            say("response hangs")
+            await asyncio.Event().wait()
+
+    async def process_endcall(self, handler: Any, clear: Any) -> None:
+        if handler.request.path == "/hang/endcall":
+            say("endcall hangs")
+            await asyncio.Event().wait()
 
 
 class Index(WebHandler):
@@ -72,6 +91,29 @@ class Streaming(WebHandler):
         say("flushed")
         await released()
         self.write("last")
+
+
+class Big(WebHandler):
+    """More than a socket holds, in one piece."""
+
+    def get(self) -> None:
+        self.write(b"x" * BIG)
+
+
+class BigStream(WebHandler):
+    """The same in pieces, for the last of which nobody waits."""
+
+    async def get(self) -> None:
+        self.write(b"x")
+        await self.flush()
+        self.write(b"x" * (BIG // 2))
+        self.flush()
+        self.write(b"x" * (BIG // 2 - 1))
+
+
+class Form(WebHandler):
+    def post(self) -> None:
+        self.write(self.request.body)
 
 
 class Never(WebHandler):
@@ -125,11 +167,12 @@ async def shut_down(application: Application) -> None:
 def main() -> None:
     handlers = {
         "/": Index, "/slow": Slow, "/stream": Streaming, "/never": Never, "/later": Later, "/stubborn": Stubborn,
-        "/upload": Upload, "/echo": Echo,
+        "/upload": Upload, "/echo": Echo, "/big": Big, "/big/stream": BigStream, "/form": Form,
+        "/hang/response": Index, "/hang/endcall": Index,
     }  # fmt: skip
     conf = Settings(
         TORNADO_CONF={"cookie_secret": "q8ZrT1xWm4LsYv7NcK2hBd9JfGp3Ae6U"},
-        MIDDLEWARE_CLASSES=[Saying],
+        MIDDLEWARE_CLASSES=[Hanging, Saying],
         SHUTDOWN_TIMEOUT=TIMEOUT,
     )
     application = Application(list(handlers.items()), conf=conf)

@@ -4,82 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from support.server import Client, ConnectionEnded, wait_for
+from support.server import ConnectionEnded
+from support.stopping import BOUND, GRACE, running
 from support.websocket import CLOSE, close_code, receive_frame, send_frame, shake_hands
 
-SITE = Path(__file__).with_name("lifecycle_stop_site.py")
-GRACE = 0.4
-BOUND = GRACE + 4
-
 both_signals = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-
-
-class Process:
-    """A running site, what it has said, and what it has logged."""
-
-    def __init__(self, folder: Path, grace: float) -> None:
-        self.folder = folder
-        self._out, self._err = folder / "out", folder / "err"
-        with self._out.open("wb") as out, self._err.open("wb") as err:
-            self.popen = subprocess.Popen(
-                [sys.executable, str(SITE), str(folder), str(grace), "--disable_log=False"],
-                stdout=out, stderr=err, cwd=folder,
-            )  # fmt: skip
-        wait_for(lambda: self.said.endswith("\n"), "the start", timeout=15)
-        self.port = int(self.said.split()[1])
-
-    @property
-    def said(self) -> str:
-        return self._out.read_text()
-
-    @property
-    def logged(self) -> str:
-        return self._err.read_text()
-
-    def until(self, words: str) -> None:
-        wait_for(lambda: words in self.said, repr(words))
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Send the signal, and wait until nobody is let in any more."""
-        self.popen.send_signal(number)
-        wait_for(self._refuses, "the refusal of new connections")
-
-    def _refuses(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return True
-        return False
-
-    def release(self) -> None:
-        (self.folder / "release").touch()
-
-    def connect(self) -> Client:
-        return Client(self.port)
-
-    def status(self) -> int:
-        return self.popen.wait(BOUND)
-
-
-@contextmanager
-def running(folder: Path, grace: float = 10) -> Iterator[Process]:
-    process = Process(folder, grace)
-    try:
-        yield process
-    finally:
-        if process.popen.poll() is None:
-            process.popen.kill()
-            process.popen.wait()
 
 
 @both_signals

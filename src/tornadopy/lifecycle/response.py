@@ -195,8 +195,10 @@ class RespondingHandler(EndingHandler):
     def _send(self) -> asyncio.Future[None]:
         self._unseal()
         try:
-            self._sent = super().finish()
-            return self._sent
+            sent = super().finish()
+            # NOTE: Tornado resolves the Future of a write with that of an earlier one; the connection knows the last.
+            self._sent = getattr(self.request.connection, "_pending_write", None) or sent
+            return sent
         finally:
             if self._finished or self._returned:
                 self._conclude()

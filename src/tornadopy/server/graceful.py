@@ -16,6 +16,8 @@ from tornado.websocket import WebSocketHandler
 from tornadopy.utils.escaping import escape_control
 
 if TYPE_CHECKING:
+    from tornado.httputil import HTTPServerRequest
+
     from tornadopy.application import Application
     from tornadopy.lifecycle import LifecycleHandler
 
@@ -49,7 +51,7 @@ async def stop_serving(server: HTTPServer, application: Application, grace: floa
         await _is_idle(application, loop.time() + _AFTERMATH)
     await server.close_all_connections()
     if not await _is_idle(application, loop.time() + _AFTERMATH):
-        log.error("left behind: %s", ", ".join(map(_describe, application.active)))
+        log.error("left behind: %s", ", ".join(_describe(each.request, type(each)) for each in application.active))
 
 
 async def _is_idle(application: Application, deadline: float) -> bool:
@@ -77,14 +79,21 @@ def _websockets(application: Application) -> list[WebSocketHandler]:
 
 
 def _cancel(application: Application, grace: float) -> None:
-    """Cancel the requests that are still running, and name them."""
+    """Cancel the requests that are still running, cut off those that have not come whole, and name them."""
+    for delegate in list(application.receiving):
+        name = _describe(delegate.request, delegate.handler_class)
+        log.warning("%s has not come whole within SHUTDOWN_TIMEOUT (%g s) and is cut off", name, grace)
+        connection: Any = delegate.connection
+        if hasattr(connection, "close"):
+            connection.close()
     for handler in list(application.active):
-        log.warning("%s has not finished within SHUTDOWN_TIMEOUT (%g s) and is cancelled", _describe(handler), grace)
+        name = _describe(handler.request, type(handler))
+        log.warning("%s has not finished within SHUTDOWN_TIMEOUT (%g s) and is cancelled", name, grace)
         if handler._task is not None:
             handler._task.cancel()
         handler.context.cancel_tasks()
 
 
-def _describe(handler: LifecycleHandler) -> str:
-    request = f"{handler.request.method} {escape_control(handler.request.path)}"
-    return f"{request} ({type(handler).__module__}.{type(handler).__qualname__})"
+def _describe(request: HTTPServerRequest, handler_class: type[LifecycleHandler]) -> str:
+    name = f"{handler_class.__module__}.{handler_class.__qualname__}"
+    return f"{request.method} {escape_control(request.path)} ({name})"
