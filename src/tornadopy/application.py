@@ -290,7 +290,7 @@ class Application(tornado.web.Application):
     def listen(self, port: int, address: str | None = None, *, backlog: int = 4096, **kwargs: Any) -> HTTPServer:
         """Start a stock HTTP server for this application; see Tornado's.
 
-        `tornadopy.Server` does more: start-up hooks, graceful stop, logs.
+        `tornadopy.Server` does more: start-up hooks, trusted proxies, graceful stop, logs.
 
         Raises:
             ConfigError: A secret is too short or printed in a manual. One that is missing is an error where it is used,

@@ -40,6 +40,8 @@ class Saying:
     def process_call(self, request: Any, clear: Any) -> None:
         request_context.context.on_end(self.close(request.path))
         say("call", request.path)
+        if request.path.endswith("/bare"):
+            clear()
 
     def process_request(self, handler: Any, clear: Any) -> None:
         say("request", handler.request.path)
@@ -168,6 +170,7 @@ def main() -> None:
     handlers = {
         "/": Index, "/slow": Slow, "/stream": Streaming, "/never": Never, "/later": Later, "/stubborn": Stubborn,
         "/upload": Upload, "/echo": Echo, "/big": Big, "/big/stream": BigStream, "/form": Form,
+        "/big/bare": Big, "/big/stream/bare": BigStream,
         "/hang/response": Index, "/hang/endcall": Index,
     }  # fmt: skip
     conf = Settings(

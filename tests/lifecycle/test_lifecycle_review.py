@@ -247,13 +247,13 @@ def finish_with_chunk(handler: Any, *_: Any) -> None:
     handler.finish(", by hook")
 
 
-def finish_in_task(handler: Any, *_: Any) -> None:
+def finish_after_write(handler: Any, *_: Any) -> None:
     handler.write(", by hook")
     handler.finish()
 
 
 @both_ways
-@pytest.mark.parametrize("finish", [finish_with_chunk, finish_in_task])
+@pytest.mark.parametrize("finish", [finish_with_chunk, finish_after_write])
 @pytest.mark.parametrize(
     ("path", "body"),
     [

@@ -15,15 +15,19 @@ from support.stopping import BOUND, GRACE, running
 BIG = 30_000_000
 
 
-big_answers = pytest.mark.parametrize("path", ["/big", "/big/stream"])
+# With asynchronous hooks, and without any; what is said when there is nothing more to do but to send.
+big_answers = pytest.mark.parametrize(
+    ("path", "word"),
+    [("/big", "endcall"), ("/big/stream", "endcall"), ("/big/bare", "closed"), ("/big/stream/bare", "closed")],
+)
 
 
 @big_answers
-def test_a_slow_reader_gets_the_whole_answer(path: str, tmp_path: Path) -> None:
+def test_a_slow_reader_gets_the_whole_answer(path: str, word: str, tmp_path: Path) -> None:
     """The stop waits for the bytes of an answer whose handler has long returned; the connection ends after them."""
     with running(tmp_path) as process, process.connect() as client:
         client.request("GET", path)
-        process.until(f"endcall {path}")
+        process.until(f"{word} {path}")
         process.stop()
         with pytest.raises(subprocess.TimeoutExpired):
             process.popen.wait(GRACE)
@@ -38,11 +42,11 @@ def test_a_slow_reader_gets_the_whole_answer(path: str, tmp_path: Path) -> None:
 
 
 @big_answers
-def test_a_reader_that_does_not_read_is_cut_off_and_named(path: str, tmp_path: Path) -> None:
+def test_a_reader_that_does_not_read_is_cut_off_and_named(path: str, word: str, tmp_path: Path) -> None:
     """SHUTDOWN_TIMEOUT holds for the bytes of an answer too."""
     with running(tmp_path, GRACE) as process, process.connect() as client:
         client.request("GET", path)
-        process.until(f"endcall {path}")
+        process.until(f"{word} {path}")
         process.stop()
         assert process.status() == 0
         with pytest.raises((ConnectionEnded, ConnectionResetError)):
@@ -103,6 +107,21 @@ def test_a_client_that_gives_up_its_body_does_not_hold_the_stop(tmp_path: Path) 
         client.close()
         assert process.popen.wait(BOUND) == 0
         assert "closed /form" in process.said
+
+
+def test_an_open_connection_gets_one_more_answer(tmp_path: Path) -> None:
+    """While something else is running, a request on a connection that was idle is answered; it is the last there."""
+    with running(tmp_path) as process, process.connect() as client, process.connect() as idle:
+        assert idle.get("/").headers.get("Connection") is None
+        client.request("GET", "/slow")
+        process.until("request /slow")
+        process.stop()
+        answer = idle.get("/")
+        assert (answer.status, answer.headers["Connection"]) == (200, "close")
+        assert idle.is_closed()
+        process.release()
+        assert client.receive().body == b"done"
+        assert process.status() == 0
 
 
 @pytest.mark.parametrize("phase", ["response", "endcall"])
