@@ -62,6 +62,7 @@ class Application(tornado.web.Application):
         internal_addresses: Whom the debug page is shown to; None for everybody.
         active: The handlers at work.
         receiving: The requests whose body is coming in.
+        logs_requests: Whether it writes Tornado's line for each request; a middleware may do that in its place.
         is_behind_proxies: Whether trusted proxies are believed; `TrustedProxies` says so.
         is_stopping: Whether the server is on its way to its end.
         on_startup, on_shutdown: Functions to be called with the application, before it serves and after; sync or
@@ -115,7 +116,7 @@ class Application(tornado.web.Application):
         created = pipeline.create(declared)
         pipeline.initialize(created, self)
         self.pipeline = pipeline.Pipeline(created)
-        self._logs_requests = not any(getattr(each, "replaces_request_log", False) for each in created)
+        self.logs_requests = not any(getattr(each, "replaces_request_log", False) for each in created)
 
     def _tornado_settings(self, own: Mapping[str, Any]) -> dict[str, Any]:
         values: dict[str, Any] = {"debug": self.conf.DEBUG, **thaw(self.conf.TORNADO_CONF), **own}
@@ -242,7 +243,7 @@ class Application(tornado.web.Application):
 
     def log_request(self, handler: RequestHandler) -> None:
         """Write a finished request to the log, unless a middleware does so."""
-        if self._logs_requests:
+        if self.logs_requests:
             super().log_request(handler)
 
     # From start to stop

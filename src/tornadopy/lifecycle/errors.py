@@ -55,7 +55,8 @@ class FailingHandler(HandlerState):
             message = value.get_message()
             if message:
                 gen_log.warning("%d %s: %s", value.status_code, summary, escape_control(message))
-            else:
+            elif not getattr(self.application, "logs_requests", True):
+                # The line of an access log has no place for the id; Tornado's line of the request has one.
                 gen_log.info("%d %s", value.status_code, summary)
         elif isinstance(value, StreamClosedError) and self._is_client_gone():
             gen_log.info("Client disconnected: %s", summary)
