@@ -10,14 +10,12 @@ import asyncio
 import contextlib
 import errno
 import logging
-import signal
 import socket
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from inspect import isclass
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from tornado import netutil
@@ -37,6 +35,7 @@ from tornadopy.server.banner import banner
 from tornadopy.server.graceful import stop_serving
 from tornadopy.server.options import argument_at_fault, define_options, refuse_unknown
 from tornadopy.server.proxies import TrustedProxies
+from tornadopy.server.signals import on_signals
 from tornadopy.utils.imports import import_setting
 
 __all__ = ["Server", "run"]
@@ -262,25 +261,35 @@ class Server:
         server = self._need(self.httpserver, "load_httpserver()", "serve()")
         application = self._need(self.application, "load_application()", "serve()")
         self._stop = asyncio.Event()
-        serving = asyncio.current_task()
+        serving, loop = asyncio.current_task(), asyncio.get_running_loop()
+        grace = application.conf.SHUTDOWN_TIMEOUT
+        deadline: float | None = None  # one for requests and threads together
 
         def on_signal() -> None:
+            nonlocal deadline
             if self._is_stopping and serving is not None:
-                serving.cancel()  # whoever asks twice does not want to wait
+                deadline = loop.time()  # whoever asks twice does not want to wait
+                serving.cancel()
             self.stop()
 
-        restore = _on_signals(on_signal)
+        restore = on_signals(on_signal)
         try:
             await application.startup()
             server.add_sockets(self._sockets)
             self._announce(application)
             await self._stop.wait()
-            await stop_serving(server, application, application.conf.SHUTDOWN_TIMEOUT)
+            deadline = loop.time() + grace
+            await stop_serving(server, application, grace)
         finally:
-            await application.shutdown()
-            # It waits for running calls, which must not keep the loop from serving what is left.
-            await asyncio.to_thread(async_execute.pool.shutdown, timeout=application.conf.SHUTDOWN_TIMEOUT)
-            restore()
+            if deadline is None:
+                deadline = loop.time() + grace
+            try:
+                await application.shutdown()
+            finally:
+                try:
+                    await async_execute.end_calls(max(0.0, deadline - loop.time()))
+                finally:
+                    restore()
 
     def stop(self) -> None:
         """Ask `serve` to end gracefully; callable from the event loop's thread."""
@@ -344,41 +353,6 @@ def _import_server(declared: str | type) -> type[HTTPServer]:
             f"HTTP_SERVER: {declared!r} is no HTTP server; it does not inherit tornado.httpserver.HTTPServer"
         )
     return server_class
-
-
-def _on_signals(stop: Callable[[], None]) -> Callable[[], None]:
-    """Call *stop* at SIGTERM and SIGINT; return what takes that back."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    try:
-        for number in numbers:
-            loop.add_signal_handler(number, stop)
-    except (NotImplementedError, RuntimeError, ValueError):
-        return _on_signals_without_loop(stop, numbers)
-
-    def restore() -> None:
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    return restore
-
-
-def _on_signals_without_loop(stop: Callable[[], None], numbers: Sequence[signal.Signals]) -> Callable[[], None]:
-    # Windows has no signal handlers in the loop; other threads than the main one have none at all.
-    loop = asyncio.get_running_loop()
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stop)
-
-    previous: dict[signal.Signals, Any] = {}
-
-    def restore() -> None:
-        for number, old in previous.items():
-            signal.signal(number, old)
-
-    if threading.current_thread() is threading.main_thread():
-        previous = {number: signal.signal(number, handle) for number in numbers}
-    return restore
 
 
 def _report_errors_in_one_line() -> None:

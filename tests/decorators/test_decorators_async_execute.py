@@ -22,7 +22,7 @@ from tornado.testing import AsyncHTTPTestCase
 from tornado.web import Application, RequestHandler
 
 from tornadopy.conf import settings
-from tornadopy.decorators.async_execute import async_execute, pool
+from tornadopy.decorators.async_execute import async_execute, end_calls, pool
 from tornadopy.exceptions import ArgumentError, ConfigError
 
 WAIT = 10
@@ -248,6 +248,56 @@ class TestCancelling:
         assert "failed after its await had been cancelled" in record.getMessage()
         assert record.exc_info is not None
         assert str(record.exc_info[1]) == "too late"
+
+
+class TestEndCalls:
+    def test_without_calls_there_is_nothing_to_wait_for_or_to_log(self, caplog: pytest.LogCaptureFixture) -> None:
+        for grace in (0, WAIT):
+            asyncio.run(end_calls(grace))
+        assert caplog.records == []
+
+    def test_the_loop_goes_on_while_calls_have_their_time(self, caplog: pytest.LogCaptureFixture) -> None:
+        leave = threading.Event()
+
+        async def main() -> None:
+            waiting = async_execute(leave.wait)(WAIT)
+            asyncio.get_running_loop().call_later(0.05, leave.set)
+            await end_calls(WAIT)
+            assert await waiting
+
+        asyncio.run(main())
+        assert caplog.records == []
+
+    @pytest.mark.parametrize("cancelled", [True, False])
+    def test_what_is_left_behind_is_named(self, cancelled: bool, caplog: pytest.LogCaptureFixture) -> None:
+        leave = threading.Event()
+        entered = threading.Barrier(3)
+
+        def block(secret: str) -> None:
+            entered.wait(WAIT)
+            assert leave.wait(WAIT)
+
+        async def main() -> None:
+            calls = [async_execute(block)("hunter2") for _ in range(2)]
+            await asyncio.to_thread(entered.wait, WAIT)
+            calls += [async_execute(function)() for function in (time.time, functools.partial(print, "hunter2"))]
+            ending = asyncio.ensure_future(end_calls(WAIT if cancelled else 0.01))
+            await asyncio.sleep(0)
+            if cancelled:
+                ending.cancel()
+            await asyncio.wait([ending])
+            assert ending.cancelled() is cancelled
+            leave.set()
+            await asyncio.wait(calls)
+            assert [each.cancelled() for each in calls] == [False, False, True, True]
+
+        asyncio.run(main())
+        [record] = caplog.records
+        assert (record.name, record.levelno) == ("tornadopy.tracelog", logging.ERROR)
+        name = f"{__name__}.{type(self).__name__}.test_what_is_left_behind_is_named.<locals>.block"
+        assert record.getMessage() == (
+            f"left behind in threads: {name} (2 times); never begun: time.time, builtins.print"
+        )
 
 
 class TestDecorating:

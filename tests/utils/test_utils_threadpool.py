@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import subprocess
+import sys
 import threading
+import time
+import weakref
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from contextvars import ContextVar
 from typing import Any
 
@@ -68,6 +73,7 @@ def test_calls_are_counted_and_never_more_run_than_there_are_threads(pool: Threa
     gate.wait_for(2)
     assert (pool.active, pool.queued) == (2, 3)
     assert futures[-1].cancel()
+    assert wait(futures[-1:], 0).done
     assert (pool.active, pool.queued) == (2, 2)
     gate.opened.set()
     assert [future.result(WAIT) for future in futures[:4]] == ["through"] * 4
@@ -152,6 +158,114 @@ def test_shutdown_without_waiting_leaves_the_calls_to_themselves(pool: ThreadPoo
     assert pool.shutdown(wait=False) is False
     gate.opened.set()
     assert [future.result(WAIT) for future in futures] == ["through"] * 3
+
+
+def test_a_shutdown_that_leaves_calls_behind_makes_room_for_new_ones(pool: ThreadPool) -> None:
+    gate = Gate()
+    futures = [pool.submit(gate) for _ in range(2)]
+    gate.wait_for(2)
+    assert pool.shutdown(timeout=0) is False
+    assert pool.submit(lambda: "new").result(WAIT) == "new"
+    assert pool.active_functions == [gate, gate]
+    gate.opened.set()
+    assert [future.result(WAIT) for future in futures] == ["through"] * 2
+
+
+def test_the_functions_are_known(pool: ThreadPool) -> None:
+    gate = Gate()
+    futures = [pool.submit(gate) for _ in range(2)]
+    gate.wait_for(2)
+    futures.append(pool.submit(print, end=""))
+    assert (pool.active_functions, pool.queued_functions) == ([gate, gate], [print])
+    gate.opened.set()
+    assert [future.result(WAIT) for future in futures] == ["through", "through", None]
+    assert (pool.active_functions, pool.queued_functions) == ([], [])
+
+
+def test_a_drained_pool_ends_when_nothing_is_left_and_can_be_drained_again(pool: ThreadPool) -> None:
+    gate = Gate()
+    futures = [pool.submit(gate) for _ in range(3)]
+    gate.wait_for(2)
+    drained, dropped = pool.drain(), pool.drain()
+    assert dropped.cancel()
+    other = pool.submit(lambda: "in threads of its own")
+    assert other.result(WAIT) == "in threads of its own"
+    both = pool.drain()
+    assert not drained.done()
+    gate.opened.set()
+    assert (drained.result(WAIT), both.result(WAIT)) == (None, None)
+    assert all(future.done() for future in futures)
+    assert pool.drain().done()
+
+
+def test_a_thread_that_cannot_be_started_is_the_callers_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = ThreadPool(lambda: 1)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            pool.submit(print)
+    assert (pool.active, pool.queued) == (0, 0)
+    assert pool.submit(lambda: "later").result(WAIT) == "later"
+    assert pool.shutdown(timeout=WAIT)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            pool.submit(print)
+    assert pool.shutdown(timeout=WAIT)
+
+
+def test_a_call_that_ended_leaves_nothing_behind(pool: ThreadPool) -> None:
+    """Neither its arguments, in a thread that waits for the next call, nor its error, in a cycle of references."""
+
+    class Argument:
+        pass
+
+    def fail(argument: Argument) -> None:
+        raise LookupError
+
+    for function in (type, fail):
+        argument = Argument()
+        there = weakref.ref(argument)
+        future = pool.submit(function, argument)
+        wait([future], WAIT)
+        del argument, future
+        until = time.monotonic() + WAIT
+        gc.disable()
+        try:
+            while there() is not None and time.monotonic() < until:
+                time.sleep(0.001)
+            assert there() is None
+        finally:
+            gc.enable()
+
+
+SCRIPT = """
+import sys, time
+from tornadopy.utils.threadpool import ThreadPool
+
+pool = ThreadPool(lambda: 1)
+pool.submit(lambda: (print("begun", flush=True), time.sleep({sleep}), print("ended", flush=True)))
+while not pool.active:
+    time.sleep(0.001)
+{end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("sleep", "end", "said"),
+    [(0.3, "", ["begun", "ended"]), (0.3, "pool.shutdown(wait=False)", ["begun", "ended"]),
+     (60, "time.sleep(0.1); pool.shutdown(timeout=0)", ["begun"])],
+)  # fmt: skip
+def test_the_end_of_the_process_waits_for_calls_unless_they_had_their_time(
+    sleep: float, end: str, said: list[str]
+) -> None:
+    script = SCRIPT.format(sleep=sleep, end=end)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stdout.split(), ended.stderr) == (0, said, "")
 
 
 def test_shutdown_of_what_never_started() -> None:

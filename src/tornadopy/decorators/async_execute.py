@@ -6,11 +6,13 @@ The threads are those of `pool`, the one of the process. Handlers use this for w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
@@ -20,7 +22,7 @@ from tornadopy.conf import settings
 from tornadopy.exceptions import ArgumentError, ConfigError
 from tornadopy.utils.threadpool import ThreadPool
 
-__all__ = ["async_execute", "pool"]
+__all__ = ["async_execute", "end_calls", "pool"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,7 +43,8 @@ def _threads_num() -> int:
 pool = ThreadPool(_threads_num)
 """The threads, ``settings.THREADS_NUM`` of them (default: cores); started at the first call.
 
-``pool.queued``, ``pool.active`` and ``pool.size`` tell how busy they are; ``pool.shutdown()`` ends them.
+``pool.queued``, ``pool.active`` and ``pool.size`` tell how busy they are; ``pool.shutdown()`` ends them. The server
+ends them by `end_calls`.
 """
 
 
@@ -87,6 +90,39 @@ def async_execute(function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
         return _start(loop, bound, callback)
 
     return call
+
+
+async def end_calls(grace: float) -> None:
+    """Give the calls of the pool a last time to end, without holding up the event loop.
+
+    After it, or when the waiting is cancelled, queued calls are cancelled and running ones are left behind, named in
+    the log; the process ends without waiting for them.
+
+    Args:
+        grace: In seconds; 0 waits for nothing.
+
+    .. versionadded:: 2.0
+    """
+    try:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.wrap_future(pool.drain()), grace)
+    finally:
+        running, queued = _names(pool.active_functions), _names(pool.queued_functions)
+        if not pool.shutdown(timeout=0):
+            _log.error("left behind in threads: %s; never begun: %s", running or "none", queued or "none")
+
+
+def _names(functions: Iterable[Callable[..., Any]]) -> str:
+    """Return where the functions are defined, and how often each is there; their arguments may be secret."""
+    names = Counter(map(_name, functions))
+    return ", ".join(name if count == 1 else f"{name} ({count} times)" for name, count in names.items())
+
+
+def _name(function: Callable[..., Any]) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    module, name = (getattr(function, each, None) for each in ("__module__", "__qualname__"))
+    return f"{module}.{name or type(function).__qualname__}"
 
 
 async def _start_later(function: Callable[[], R], callback: Callable[[R], object] | None) -> R:

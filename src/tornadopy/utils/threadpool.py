@@ -1,16 +1,20 @@
 """A bounded pool of threads that is started at its first use and tells how busy it is.
 
-`tornadopy.decorators.async_execute` owns the one of the process; this module knows no settings and no event loop.
+`tornadopy.decorators.async_execute` owns the one of the process; this module knows no settings and no event loop. The
+threads themselves are in `tornadopy.utils._workers`.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextvars import Context, copy_context
-from typing import Any, Generic, ParamSpec, TypeVar
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any, ParamSpec, TypeVar
+
+from tornadopy.utils._workers import Call, Workers
 
 __all__ = ["ThreadPool"]
 
@@ -23,6 +27,9 @@ class ThreadPool:
 
     No thread exists before the first call, nor after `shutdown`; the next call starts new ones. So does the first call
     in a forked process, which has none of its parent's threads.
+
+    The end of the process waits for all calls, unless `shutdown` has been called with a time: after that it waits for
+    none, for whoever sets a deadline wants the process to be gone by then.
 
     Args:
         size: Tells how many threads there may be; asked when the threads are started.
@@ -37,26 +44,42 @@ class ThreadPool:
         self._lock = threading.Lock()
         self._here = threading.local()
         self._process = os.getpid()
-        self._executor: ThreadPoolExecutor | None = None
-        self._started_size = 0
-        self._pending: set[Future[Any]] = set()
-        self._queued = 0
-        self._active = 0
+        self._workers: Workers | None = None
+        self._leaving: list[Workers] = []
+        self._is_known_at_exit = False
+        self._has_deadline = False
 
     @property
     def size(self) -> int:
         """The number of threads that there may be."""
-        return self._started_size if self._executor is not None else self._size()
+        workers = self._workers
+        return workers.size if workers is not None else self._size()
 
     @property
     def queued(self) -> int:
         """The number of calls that wait for a thread."""
-        return self._queued
+        return len(self.queued_functions)
 
     @property
     def active(self) -> int:
         """The number of calls that are running."""
-        return self._active
+        return len(self.active_functions)
+
+    @property
+    def queued_functions(self) -> list[Callable[..., Any]]:
+        """What has been called and waits for a thread.
+
+        .. versionadded:: 2.0
+        """
+        return [call.function for workers in self._all() for call in workers.queued]
+
+    @property
+    def active_functions(self) -> list[Callable[..., Any]]:
+        """What is running.
+
+        .. versionadded:: 2.0
+        """
+        return [call.function for workers in self._all() for call in workers.running]
 
     def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Call *function* in a thread, with a copy of the caller's context variables.
@@ -66,21 +89,28 @@ class ThreadPool:
         Returns:
             The future of its result. It can be cancelled as long as the call is queued.
         """
-        call = _Call(function, args, kwargs)
+        call: Call[R] = Call(function, args, kwargs)
         if getattr(self._here, "is_worker", False):
-            return call.run_here()
+            return _run_here(call)
         with self._lock:
             self._forget_parent()
-            future: Future[R] = self._started().submit(self._work, call)
-            self._queued += 1
-            self._pending.add(future)
-        future.add_done_callback(self._finish)
-        return future
+            return self._started().put(call)
+
+    def drain(self) -> Future[None]:
+        """Let the threads end as soon as no call is left; later calls start new threads.
+
+        Returns:
+            A future that is done when they have ended. It may be cancelled, which changes nothing for the calls.
+
+        .. versionadded:: 2.0
+        """
+        return _ended(self._leave())
 
     def shutdown(self, wait: bool = True, timeout: float | None = None) -> bool:
         """End the threads; later calls start new ones.
 
-        A call that is running cannot be broken off: its thread ends with it, and so does the process at the latest.
+        A call that is running cannot be broken off. After the time it is left behind: it goes on until it returns or
+        the process ends, which does not wait for it.
 
         Args:
             wait: Return when all calls have ended, the queued ones included. Otherwise they are left to themselves.
@@ -89,77 +119,84 @@ class ThreadPool:
         Returns:
             Whether all calls have ended.
         """
+        if timeout is not None:
+            self._has_deadline = True
+        leaving = self._leave()
+        if wait:
+            with contextlib.suppress(TimeoutError):
+                _ended(leaving).result(timeout)
+        is_finished = not any(workers.queued or workers.running for workers in leaving)
+        for workers in leaving:
+            if is_finished:
+                workers.join()
+            elif wait:
+                workers.cancel_queued()
+        return is_finished
+
+    def _leave(self) -> list[Workers]:
+        """Part from the threads, and return all that have been parted from and are still there."""
         with self._lock:
             self._forget_parent()
-            executor, self._executor = self._executor, None
-            pending = set(self._pending)
-        finished = not _unfinished(pending, timeout if wait else 0)
-        if executor is not None:
-            executor.shutdown(wait=finished, cancel_futures=wait and not finished)
-        return finished
+            if self._workers is not None:
+                self._leaving.append(self._workers)
+                self._workers = None
+            self._leaving = [workers for workers in self._leaving if workers.has_threads]
+            leaving = list(self._leaving)
+        for workers in leaving:
+            workers.end()
+        return leaving
 
-    def _started(self) -> ThreadPoolExecutor:
+    def _all(self) -> Iterator[Workers]:
+        with self._lock:
+            self._forget_parent()
+            workers = [*self._leaving, self._workers]
+        return (each for each in workers if each is not None)
+
+    def _started(self) -> Workers:
         """Return the threads, started if need be. The lock is held."""
-        if self._executor is None:
-            self._started_size = self._size()
-            self._executor = ThreadPoolExecutor(self._started_size, self._name, initializer=self._mark_worker)
-        return self._executor
+        if self._workers is None:
+            self._workers = Workers(self._size(), self._name, self._mark_worker)
+            if not self._is_known_at_exit:
+                self._is_known_at_exit = True
+                atexit.register(self._wait_at_exit)
+        return self._workers
+
+    def _wait_at_exit(self) -> None:
+        if not self._has_deadline:
+            self.shutdown()
 
     def _forget_parent(self) -> None:
         """In a forked process, forget the threads and calls of the parent. The lock is held."""
         if self._process != os.getpid():
             self._process = os.getpid()
-            self._executor = None
-            self._pending = set()
-            self._queued = self._active = 0
+            self._workers = None
+            self._leaving = []
+            self._has_deadline = False
 
     def _mark_worker(self) -> None:
         self._here.is_worker = True
 
-    def _work(self, call: _Call[R]) -> R:
-        with self._lock:
-            self._queued -= 1
-            self._active += 1
-        try:
-            return call()
-        finally:
-            with self._lock:
-                self._active -= 1
 
-    def _finish(self, future: Future[Any]) -> None:
-        with self._lock:
-            self._pending.discard(future)
-            if future.cancelled():
-                # It never ran.
-                self._queued -= 1
+def _run_here(call: Call[R]) -> Future[R]:
+    future: Future[R] = Future()
+    try:
+        future.set_result(call())
+    except BaseException as exc:  # as in any other thread
+        future.set_exception(exc)
+    return future
 
 
-class _Call(Generic[R]):
-    """A function with its arguments and its context."""
+def _ended(leaving: list[Workers]) -> Future[None]:
+    """Return a future that is done when all of them have ended."""
+    drained: Future[None] = Future()
+    remaining = iter(leaving)
 
-    __slots__ = ("_args", "_context", "_function", "_kwargs")
+    def wait_for_next(_: object = None) -> None:
+        workers = next(remaining, None)
+        if workers is not None:
+            workers.ended.add_done_callback(wait_for_next)
+        elif drained.set_running_or_notify_cancel():
+            drained.set_result(None)
 
-    def __init__(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._function = function
-        self._args = args
-        self._kwargs = kwargs
-        self._context: Context = copy_context()
-
-    def __call__(self) -> R:
-        try:
-            return self._context.run(self._function, *self._args, **self._kwargs)
-        except StopIteration as exc:
-            # Futures cannot carry it: it would end the coroutine that awaits them.
-            raise RuntimeError(f"{self._function!r} raised StopIteration") from exc
-
-    def run_here(self) -> Future[R]:
-        future: Future[R] = Future()
-        try:
-            future.set_result(self())
-        except BaseException as exc:
-            future.set_exception(exc)
-        return future
-
-
-def _unfinished(pending: set[Future[Any]], timeout: float | None) -> set[Future[Any]]:
-    return wait(pending, timeout).not_done
+    wait_for_next()
+    return drained
