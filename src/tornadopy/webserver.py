@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
 import socket
 import sys
 import traceback
@@ -250,7 +251,17 @@ class Server:
         """
         self._need(self.httpserver, "load_httpserver()", "start()")
         with contextlib.suppress(asyncio.CancelledError):  # a second signal, after which nothing is waited for
-            asyncio.run(self.serve())
+            asyncio.run(self._serve_to_the_end())
+
+    async def _serve_to_the_end(self) -> None:
+        try:
+            await self.serve()
+        finally:
+            stubborn = [] if self.application is None else self.application.active
+            if any(each._task is not None and not each._task.done() for each in stubborn):
+                # It swallows its cancellation, and asyncio would wait for it for ever; the log has named it.
+                logging.shutdown()
+                os._exit(0)
 
     async def serve(self) -> None:
         """Serve in the running event loop until `stop` is called or a signal asks for the end.

@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from tornadopy.lifecycle.response import LengthCounter, RespondingHandler
 from tornadopy.middleware.pipeline import Pipeline, run, run_synchronous
 
 _NO_PIPELINE = Pipeline()
+_TORNADOS_PARAMETERS = ("application", "request")
 _OWN_FILES = frozenset({__file__, str(tornado.web.__file__)})
 
 
@@ -35,7 +37,7 @@ class LifecycleHandler(RespondingHandler):
         super().__init_subclass__(**kwargs)
         cls._initialize_names = _parameters(cls.initialize)
 
-    def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
+    def __init__(self, application: Application, request: HTTPServerRequest, /, **kwargs: Any) -> None:
         context = current_request.get()
         if context is None or context.request is not request:
             context = RequestContext(application, request)  # type: ignore[arg-type]  # a plain Tornado application
@@ -46,8 +48,17 @@ class LifecycleHandler(RespondingHandler):
         names = self._initialize_names
         if kwargs and names is not None:
             kwargs = {name: kwargs[name] for name in kwargs if name in names}
+        kwargs = self._set_aside(kwargs) if kwargs else kwargs
         super().__init__(application, request, **kwargs)
         request.connection.set_close_callback(self._connection_closed)  # type: ignore[union-attr]
+
+    def _set_aside(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return *kwargs* without those that Tornado's own ``__init__`` cannot take; `initialize` gets them all the same."""
+        aside = {name: kwargs[name] for name in _TORNADOS_PARAMETERS if name in kwargs}
+        if not aside:
+            return kwargs
+        self.initialize = partial(self.initialize, **aside)  # type: ignore[method-assign]  # for this request alone
+        return {name: value for name, value in kwargs.items() if name not in aside}
 
     def on_prepare(self) -> Awaitable[None] | None:
         """Run after `prepare` has finished, its asynchronous part included; may be async.

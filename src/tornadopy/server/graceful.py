@@ -31,8 +31,8 @@ _AFTERMATH = 1.0  # seconds that requests get to end once they are cancelled or 
 async def stop_serving(server: HTTPServer, application: Application, grace: float) -> None:
     """Stop *server*: accept nothing more, give running requests *grace* seconds, close all connections.
 
-    Open WebSockets are closed with 1001. A request that is still running after the time is cancelled, and named in
-    the log.
+    Open WebSockets are closed with 1001. A request that is still running after the time, or when the caller is
+    cancelled, is cancelled too, and named in the log.
 
     Args:
         server: The HTTP server.
@@ -46,12 +46,17 @@ async def stop_serving(server: HTTPServer, application: Application, grace: floa
     _refuse_keep_alive(server, application)
     for handler in _websockets(application):
         handler.close(GOING_AWAY, "server is shutting down")
-    if not await _is_idle(application, deadline):
-        _cancel(application, grace)
-        await _is_idle(application, loop.time() + _AFTERMATH)
-    await server.close_all_connections()
-    if not await _is_idle(application, loop.time() + _AFTERMATH):
-        log.error("left behind: %s", ", ".join(_describe(each.request, type(each)) for each in application.active))
+    try:
+        await _is_idle(application, deadline)
+    finally:
+        # A second signal comes here at once, as a cancellation of this wait.
+        if not application.is_idle:
+            late = loop.time() >= deadline
+            _cancel(application, f"within SHUTDOWN_TIMEOUT ({grace:g} s)" if late else "before the second signal")
+            await _is_idle(application, loop.time() + _AFTERMATH)
+        await server.close_all_connections()
+        if not await _is_idle(application, loop.time() + _AFTERMATH):
+            log.error("left behind: %s", ", ".join(_describe(each.request, type(each)) for each in application.active))
 
 
 async def _is_idle(application: Application, deadline: float) -> bool:
@@ -78,17 +83,16 @@ def _websockets(application: Application) -> list[WebSocketHandler]:
     return [each for each in list(application.active) if isinstance(each, WebSocketHandler) and each.ws_connection]
 
 
-def _cancel(application: Application, grace: float) -> None:
+def _cancel(application: Application, limit: str) -> None:
     """Cancel the requests that are still running, cut off those that have not come whole, and name them."""
     for delegate in list(application.receiving):
         name = _describe(delegate.request, delegate.handler_class)
-        log.warning("%s has not come whole within SHUTDOWN_TIMEOUT (%g s) and is cut off", name, grace)
+        log.warning("%s has not come whole %s and is cut off", name, limit)
         connection: Any = delegate.connection
         if hasattr(connection, "close"):
             connection.close()
     for handler in list(application.active):
-        name = _describe(handler.request, type(handler))
-        log.warning("%s has not finished within SHUTDOWN_TIMEOUT (%g s) and is cancelled", name, grace)
+        log.warning("%s has not finished %s and is cancelled", _describe(handler.request, type(handler)), limit)
         if handler._task is not None:
             handler._task.cancel()
         handler.context.cancel_tasks()
