@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from tornado.httputil import HTTPServerRequest
+from tornado.web import Application
 from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 from tornado.websocket import WebSocketProtocol, WebSocketProtocol13, _WebSocketParams
 
@@ -18,6 +22,11 @@ class WebSocketHandler(TornadoWebSocketHandler, ErrorPageHandler):
 
     .. versionadded:: 2.0
     """
+
+    def __init__(self, application: Application, request: HTTPServerRequest, /, **kwargs: Any) -> None:
+        # NOTE: Tornado's __init__ comes next, and cannot take a route's "application" or "request".
+        self._kept_kwargs = kwargs
+        super().__init__(application, request)
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
         """Return the protocol that takes the connection over; it waits for the ``response`` hooks first."""

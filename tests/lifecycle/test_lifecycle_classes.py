@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from tornado.web import RedirectHandler, RequestHandler, StaticFileHandler
+from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 
 from support.hooks import hook, recorder
 from support.server import make_application, serving
 from tornadopy.handler import ApiHandler, ErrorHandler, WebHandler
 from tornadopy.mixins.flash_message import FlashMessageMixIn
 from tornadopy.routing import Url, include, route
+from tornadopy.websocket import WebSocketHandler
 
 both_ways = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 
@@ -221,6 +224,40 @@ def test_url_kwargs_reach_initialize_where_it_takes_them() -> None:
         for name in ("Nothing", "NoInitialize"):
             assert site.get(f"/{name}").body == b'{"got": {}, ' + everything
         assert site.get("/Plain").body == b'{"got": {"theme": "dark"}, ' + everything
+
+
+@pytest.mark.parametrize("base", [WebHandler, RequestHandler, WebSocketHandler, TornadoWebSocketHandler])
+def test_a_route_may_name_its_arguments_like_those_of_init(base: type) -> None:
+    """``application`` and ``request`` are names like others, for all that `initialize` may take."""
+
+    def get(self: Any) -> None:
+        assert self.request is not self._url_kwargs["request"]
+        self.finish({"got": getattr(self, "got", {}), "all": self._url_kwargs})
+
+    def named(self: Any, request: int) -> None:
+        self.got = {"request": request}
+
+    def everything(self: Any, **kwargs: Any) -> None:
+        self.got = kwargs
+
+    classes = {
+        "none": type("Without", (base,), {"get": get, "initialize": lambda self: None}),
+        "named": type("Named", (base,), {"get": get, "initialize": named}),
+        "all": type("All", (base,), {"get": get, "initialize": everything}),
+    }
+    u = Url(request=1, size=2)
+    urls = [u(f"/{name}", each, {"application": 3}) for name, each in classes.items()]
+    given = {"request": 1, "size": 2, "application": 3}
+    with serving(make_application(urls)) as site:
+        for name, got in (("none", {}), ("named", {"request": 1}), ("all", given)):
+            response = site.get(f"/{name}")
+            assert response.status == 200
+            assert json.loads(response.body) == {"got": got, "all": given}
+
+
+def test_an_error_handler_takes_such_arguments_too() -> None:
+    with serving(make_application([("/gone", ErrorHandler, {"status_code": 410, "request": 1})])) as site:
+        assert site.get("/gone").status == 410
 
 
 @pytest.mark.usefixtures("caplog")

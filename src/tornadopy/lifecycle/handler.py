@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import tornado.web
@@ -32,6 +33,7 @@ class LifecycleHandler(RespondingHandler):
     """A Tornado handler whose requests pass the middleware pipeline."""
 
     _initialize_names: frozenset[str] | None = frozenset()
+    _kept_kwargs: Mapping[str, Any] = MappingProxyType({})  # of a class whose __init__ hands none on
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -44,7 +46,7 @@ class LifecycleHandler(RespondingHandler):
         context.handler = self
         self.context = context
         self._pipeline: Pipeline = getattr(application, "pipeline", _NO_PIPELINE)
-        self._url_kwargs = kwargs
+        self._url_kwargs = kwargs = kwargs or dict(self._kept_kwargs)
         names = self._initialize_names
         if kwargs and names is not None:
             kwargs = {name: kwargs[name] for name in kwargs if name in names}
@@ -53,11 +55,11 @@ class LifecycleHandler(RespondingHandler):
         request.connection.set_close_callback(self._connection_closed)  # type: ignore[union-attr]
 
     def _set_aside(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return *kwargs* without those that Tornado's own ``__init__`` cannot take; `initialize` gets them all the same."""
+        """Return *kwargs* without those that Tornado's ``__init__`` cannot take; `initialize` gets them nevertheless."""
         aside = {name: kwargs[name] for name in _TORNADOS_PARAMETERS if name in kwargs}
         if not aside:
             return kwargs
-        self.initialize = partial(self.initialize, **aside)  # type: ignore[method-assign]  # for this request alone
+        self.initialize = partial(self.initialize, **aside)  # for this request alone
         return {name: value for name, value in kwargs.items() if name not in aside}
 
     def on_prepare(self) -> Awaitable[None] | None:
