@@ -90,7 +90,6 @@ class Application(tornado.web.Application):
         self.on_shutdown: list[LifecycleHook] = []
         self.active: set[LifecycleHandler] = set()
         self.receiving: set[HandlerDelegate] = set()
-        self.templates = TemplateEnvironment(self.conf, apps.template_folders(self.conf.INSTALLED_APPS))
         self.pipeline = pipeline.Pipeline()
         self._idle: asyncio.Event | None = None
         self.is_stopping = False
@@ -104,6 +103,8 @@ class Application(tornado.web.Application):
         self._hosts = HostFilter(self.conf.ALLOWED_HOSTS)
         self.is_behind_proxies = False
         values = self._tornado_settings(tornado_settings)
+        folders = apps.template_folders(self.conf.INSTALLED_APPS)
+        self.templates = TemplateEnvironment(self.conf, folders, values)
         # NOTE: Tornado starts its reloader here, which wants a running loop; ours starts with the application.
         self._reloads = bool(values.pop("autoreload", values.get("debug")))
         super().__init__(None, default_host, transforms, autoreload=False, **values)

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from tornadopy.exceptions import ConfigError, TornadopyError, UrlError
-from tornadopy.routing import flatten
+from tornadopy.routing import flatten, refuse_doubles
 from tornadopy.utils.errors import describe_error
 
 
@@ -21,11 +21,12 @@ def load_urls(apps: Iterable[str]) -> list[Any]:
 
     Raises:
         ConfigError: An app is missing, or has no ``urls.urls``.
-        UrlError: Something in its ``urls`` is no route.
+        UrlError: Something in its ``urls`` is no route, or two routes share a name.
     """
     routes: list[Any] = []
     for index, app in enumerate(apps):
         routes += _app_urls(f"INSTALLED_APPS[{index}]", app)
+    refuse_doubles(routes)
     return routes
 
 

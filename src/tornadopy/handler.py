@@ -120,9 +120,7 @@ class PageHandler(ErrorPageHandler):
         templates = getattr(self.application, "templates", None)
         if templates is None or "template_loader" in self.settings:
             return super().create_template_loader(template_path)
-        names = {"autoescape": "autoescape", "template_whitespace": "whitespace"}
-        options = {option: self.settings[name] for name, option in names.items() if name in self.settings}
-        loader: BaseLoader = templates.create(template_path, **options)
+        loader: BaseLoader = templates.create_for_site(template_path)
         return loader
 
     def get_template_namespace(self) -> dict[str, Any]:

@@ -185,6 +185,20 @@ def flatten(patterns: Iterable[Any]) -> Iterator[Route | Rule]:
             )
 
 
+def refuse_doubles(routes: Iterable[Route | Rule]) -> None:
+    """Refuse two routes of one name, whatever form they have.
+
+    Raises:
+        UrlError: There are two; the message gives both patterns.
+    """
+    named: dict[str, Route | Rule] = {}
+    for each in routes:
+        if each.name and each.name in named:
+            raise _double(each.name, named[each.name], each)
+        if each.name:
+            named[each.name] = each
+
+
 def join(prefix: str, pattern: str) -> str:
     """Return *pattern* below *prefix*, joined by exactly one slash."""
     prefix = prefix.removeprefix("^").removesuffix("$")
@@ -218,10 +232,7 @@ class ApplicationRouter(_ApplicationRouter):
             raise UrlError(f"route {_pattern_of(rule)!r} is no route: {rule.target!r} is no handler class")
         taken = self.named_rules.get(rule.name) if rule.name else None
         if taken is not None and isinstance(rule.matcher, RouteMatches):
-            raise UrlError(
-                f"two routes are named {rule.name!r}: {_pattern_of(taken)!r} and {_pattern_of(rule)!r}; rename one of "
-                "them, or give include(..., prefix_name=...)"
-            )
+            raise _double(str(rule.name), taken, rule)
         return super().process_rule(rule)
 
     def find_handler(self, request: HTTPServerRequest, **_kwargs: Any) -> HTTPMessageDelegate | None:
@@ -297,9 +308,13 @@ def _below(prefix: str, each: Route | Rule, prefix_name: str | None, where: str)
         each = Route(each.regex, each.target, dict(each.target_kwargs), each.name)
     if not isinstance(each, Route):
         raise UrlError(f"{where}: {each!r} has no path to put the prefix before")
-    pattern = each.pattern.pattern if isinstance(each.pattern, re.Pattern) else each.pattern
+    pattern: str | re.Pattern[str]
+    if isinstance(each.pattern, re.Pattern):
+        pattern = re.compile(join(prefix, each.pattern.pattern), each.pattern.flags & ~re.UNICODE)
+    else:
+        pattern = join(prefix, each.pattern)
     name = f"{prefix_name}-{each.name}" if prefix_name and each.name else each.name
-    return replace(each, pattern=join(prefix, pattern), name=name)
+    return replace(each, pattern=pattern, name=name)
 
 
 def _open(pattern: str) -> str:
@@ -326,7 +341,16 @@ def _group(branches: Sequence[str]) -> str:
     return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
 
 
-def _pattern_of(rule: Rule) -> str:
+def _double(name: str, first: Route | Rule, second: Route | Rule) -> UrlError:
+    return UrlError(
+        f"two routes are named {name!r}: {_pattern_of(first)!r} and {_pattern_of(second)!r}; rename one of them, or "
+        "give include(..., prefix_name=...)"
+    )
+
+
+def _pattern_of(rule: Route | Rule) -> str:
+    if isinstance(rule, Route):
+        return rule.pattern if isinstance(rule.pattern, str) else rule.pattern.pattern
     if isinstance(rule.matcher, PathMatches):
         return str(rule.matcher.regex.pattern).removesuffix("$")
     if isinstance(rule.matcher, HostMatches):

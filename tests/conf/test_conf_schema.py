@@ -33,7 +33,7 @@ class TestTypes:
             ("PING_DB", 1.5, "PING_DB: expected a whole number, got 1.5 (float)"),
             ("SHUTDOWN_TIMEOUT", "30", "SHUTDOWN_TIMEOUT: expected a number, got '30' (str)"),
             ("SHUTDOWN_TIMEOUT", False, "SHUTDOWN_TIMEOUT: expected a number, got False (bool)"),
-            ("THREADS_NUM", "4", "THREADS_NUM: expected a whole number or None, got '4' (str)"),
+            ("THREADS_NUM", "4", "THREADS_NUM: expected a whole number of at least 1 or None, got '4' (str)"),
             ("LOGGING_DIR", None, "LOGGING_DIR: expected a string, got None (NoneType)"),
             ("PROJECT_PATH", 3, "PROJECT_PATH: expected a string, got 3 (int)"),
             ("HTTP_SERVER", 3, "HTTP_SERVER: expected a string or a class, got 3 (int)"),

@@ -7,9 +7,21 @@ else (Tornado, a template engine, SQLAlchemy); both merge key by key. Everything
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Required, TypedDict
 
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """The least value that a number may have."""
+
+    minimum: int
+
+
 MERGED = "merged"
+NotNegative = Annotated[int, AtLeast(0)]
+Positive = Annotated[int, AtLeast(1)]
+LevelName = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 OpenGroup = Annotated[dict[str, Any], MERGED]
 
 
@@ -20,7 +32,7 @@ class SessionOptions(TypedDict, total=False):
     session_name: str
     cookie_domain: str | None
     cookie_path: str
-    expires: int  # seconds; 0: until the browser closes
+    expires: NotNegative  # seconds; 0: until the browser closes
     ignore_change_ip: bool
     httponly: bool
     secure: bool | None  # None: under HTTPS
@@ -36,7 +48,7 @@ class TokenOptions(TypedDict, total=False):
 
     token_cache_alias: str
     ignore_change_ip: bool
-    token_timeout: int  # seconds
+    token_timeout: Positive  # seconds
     secret_key: str | None
     token_version: str
 
@@ -58,10 +70,10 @@ class LogEntry(TypedDict, total=False):
     level: str
     log_to_stderr: bool
     when: Literal["S", "M", "H", "D", "midnight", "W0", "W1", "W2", "W3", "W4", "W5", "W6"]
-    interval: int
+    interval: Positive
     filename: str | None
     formatter: str | None
-    backups: int
+    backups: NotNegative
 
 
 class Connection(TypedDict, total=False):
@@ -73,7 +85,7 @@ class Connection(TypedDict, total=False):
     UID: str | None
     PASSWD: str | None
     HOST: str | None
-    PORT: int | str | None
+    PORT: NotNegative | str | None
     DATABASE: str
     QUERY: dict[str, Any]
 
@@ -100,8 +112,8 @@ class Defaults:
     TRUSTED_PROXIES: list[str] = []
     ALLOWED_HOSTS: list[str] = ["*"]
     INTERNAL_IPS: list[str] = []
-    SHUTDOWN_TIMEOUT: float = 30.0  # seconds that running requests get at a graceful stop
-    THREADS_NUM: int | None = None  # None: as many as there are cores
+    SHUTDOWN_TIMEOUT: Annotated[float, AtLeast(0)] = 30.0  # seconds that requests and threads get at a graceful stop
+    THREADS_NUM: Positive | None = None  # None: as many as there are cores
 
     # A request's way
     MIDDLEWARE_CLASSES: list[str | type] = []
@@ -164,5 +176,5 @@ class Defaults:
         "default": {"connections": [{"ROLE": "master", "DRIVER": "sqlite", "DATABASE": "db.sqlite3"}]},
     }
     SQLALCHEMY_CONFIGURATION: OpenGroup = {}
-    PING_DB: int = 500  # seconds
-    PING_CONN_COUNT: int = 5
+    PING_DB: Positive = 500  # seconds
+    PING_CONN_COUNT: Positive = 5

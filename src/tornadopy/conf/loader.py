@@ -15,7 +15,7 @@ from typing import Any
 
 from tornadopy.conf import schema
 from tornadopy.conf.defaults import Defaults
-from tornadopy.conf.values import freeze
+from tornadopy.conf.values import freeze, with_text_paths
 from tornadopy.exceptions import ConfigError
 from tornadopy.utils.errors import describe_error
 from tornadopy.utils.suggest import nearest
@@ -48,6 +48,7 @@ class Layers:
         """Lay *value* over what is known of the setting *name*, after checking it."""
         annotation = schema.setting_types().get(name, Any)
         if annotation is not Any:
+            value = with_text_paths(value)
             schema.check(name, value, annotation)
             if schema.merges(annotation):
                 self.origins.update({f"{name}.{key}": origin for key in value})
@@ -98,6 +99,8 @@ class Layers:
             known_keys = [*(hints or ()), *source]
             exact = key if key in known_keys else next((k for k in known_keys if k.lower() == key.lower()), key)
             annotation = (hints or {}).get(exact, Any)
+            if annotation is Any and (exact in schema.TEXT_KEYS or isinstance(source.get(exact), str)):
+                annotation = str
             if depth == len(keys) - 1:
                 place[exact] = schema.parse(".".join([name, *keys]), text, annotation)
             else:

@@ -22,10 +22,13 @@ from typing import (
     is_typeddict,
 )
 
-from tornadopy.conf.defaults import MERGED, Defaults
+from tornadopy.conf.defaults import MERGED, AtLeast, Defaults
 from tornadopy.exceptions import ConfigError
 from tornadopy.utils.masking import mask, mask_text
 from tornadopy.utils.suggest import nearest
+
+TEXT_KEYS = frozenset({"cookie_secret", "login_url", "static_path", "static_url_prefix", "template_path"})
+"""Keys of open groups whose values are text, even if they look like a number."""
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -70,6 +73,8 @@ def check(path: str, value: Any, annotation: Any) -> None:
         return
     if origin is Annotated:
         check(path, value, get_args(annotation)[0])
+        if any(isinstance(each, AtLeast) and value < each.minimum for each in annotation.__metadata__):
+            _refuse(path, value, annotation)
     elif is_typeddict(annotation):
         _check_group(path, value, annotation)
     elif origin in (Union, types.UnionType):
@@ -89,7 +94,8 @@ def describe(annotation: Any) -> str:
     """Return what *annotation* expects, in words."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return describe(get_args(annotation)[0])
+        limits = [f" of at least {each.minimum}" for each in annotation.__metadata__ if isinstance(each, AtLeast)]
+        return describe(get_args(annotation)[0]) + "".join(limits)
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(describe(each) for each in get_args(annotation)))
     if origin is Literal:
@@ -158,7 +164,12 @@ def _parse_union(path: str, text: str, annotation: Any) -> Any:
 
 @functools.cache
 def _typed_dict_hints(group: Any) -> Mapping[str, Any]:
-    return types.MappingProxyType(get_type_hints(group))
+    hints = get_type_hints(group, include_extras=True)
+    return types.MappingProxyType({key: _without_required(each) for key, each in hints.items()})
+
+
+def _without_required(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Required else annotation
 
 
 @functools.cache

@@ -65,6 +65,8 @@ def find_weak(conf: Settings, tornado_settings: Mapping[str, Any]) -> Iterable[s
 def _weak(path: str, secret: object) -> Iterable[str]:
     for each in secret.values() if isinstance(secret, Mapping) else [secret]:
         text = each.decode("latin1") if isinstance(each, bytes) else each
+        if not isinstance(text, (str, type(None))):
+            yield f"{path} is no text but {type(each).__name__}; {_MEND}"
         if not isinstance(text, str) or not text:
             continue
         if text in KNOWN_SECRETS:

@@ -26,6 +26,8 @@ class TemplateEnvironment:
     Args:
         conf: The configuration.
         folders: The apps' template folders, in the order in which they are searched.
+        tornado_settings: Tornado's settings as the application has them; None takes ``TORNADO_CONF``. Their
+            ``template_path``, ``autoescape``, ``template_whitespace`` and ``template_loader`` hold.
 
     Attributes:
         context_processors: Functions of the handler whose values every template sees.
@@ -35,7 +37,9 @@ class TemplateEnvironment:
         MissingExtraError: The engine is not installed.
     """
 
-    def __init__(self, conf: Settings, folders: Iterable[Path] = ()) -> None:
+    def __init__(
+        self, conf: Settings, folders: Iterable[Path] = (), tornado_settings: Mapping[str, Any] | None = None
+    ) -> None:
         options = thaw(conf.TEMPLATE_CONFIG)
         self._engine = options.pop("template_engine", None)
         self.context_processors = tuple(_import_processors(options.pop("context_processors", ())))
@@ -45,8 +49,8 @@ class TemplateEnvironment:
         self._loaders: dict[Any, Any] = {}
         self._error_templates: dict[int, str | None] = {}
         self._lock = threading.Lock()
-        self.site_path = conf.TORNADO_CONF.get("template_path")
-        self.create(self.site_path)  # a wrong option is an error at start, not at the first page
+        self._tornado_settings = conf.TORNADO_CONF if tornado_settings is None else tornado_settings
+        self.create_for_site()  # a wrong option is an error at start, not at the first page
 
     def create(self, template_path: str | None, **options: Any) -> TemplateLoader:
         """Return a new loader that searches *template_path*, then the apps' folders.
@@ -63,6 +67,19 @@ class TemplateEnvironment:
             options={**self._options, **options},
             project_path=Path(self._conf.PROJECT_PATH),
         )
+
+    def create_for_site(self, template_path: str | None = None) -> Any:
+        """Return the loader that the application's settings ask for.
+
+        Args:
+            template_path: The first folder; None takes that of the settings.
+        """
+        settings = self._tornado_settings
+        if "template_loader" in settings:
+            return settings["template_loader"]
+        names = {"autoescape": "autoescape", "template_whitespace": "whitespace"}
+        options = {option: settings[name] for name, option in names.items() if name in settings}
+        return self.create(template_path or settings.get("template_path"), **options)
 
     def loader(self, key: Any, create: Callable[[], Any]) -> Any:
         """Return the loader kept under *key*, made by *create* when it is first asked for."""
@@ -82,13 +99,15 @@ class TemplateEnvironment:
         return self._error_templates[status_code]
 
     def _find_error_template(self, status_code: int) -> str | None:
-        loader = self.loader(None, lambda: self.create(self.site_path))
+        loader = self.loader(None, self.create_for_site)
+        if not hasattr(loader, "exists"):
+            return None  # a loader of Tornado's cannot say
         names = (f"{status_code}.html", "error.html")
         return next((name for name in names if loader.exists(name)), None)
 
     def generate_error(self, name: str, namespace: Mapping[str, Any]) -> bytes:
         """Return the error page *name*."""
-        page: bytes = self.loader(None, lambda: self.create(self.site_path)).load(name).generate(**namespace)
+        page: bytes = self.loader(None, self.create_for_site).load(name).generate(**namespace)
         return page
 
     def reset(self) -> None:
