@@ -276,3 +276,13 @@ def test_error_handler_may_be_routed() -> None:
     with serving(make_application([("/gone", ErrorHandler, {"status_code": 410})])) as site:
         assert site.get("/gone").status == 410
         assert site.fetch("POST", "/gone", b"x").status == 410
+
+
+def test_a_group_of_a_pattern_may_have_any_name() -> None:
+    class Show(WebHandler):
+        def get(self, **kwargs: str) -> None:
+            self.write(kwargs)
+
+    assert serve_once(Show, "/").status == 200
+    with serving(make_application([("/(?P<transforms>[a-z]+)", Show)])) as site:
+        assert site.get("/abc").body == b'{"transforms": "abc"}'

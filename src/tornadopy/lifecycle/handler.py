@@ -55,7 +55,7 @@ class LifecycleHandler(RespondingHandler):
         request.connection.set_close_callback(self._connection_closed)  # type: ignore[union-attr]
 
     def _set_aside(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return *kwargs* without those that Tornado's ``__init__`` cannot take; `initialize` gets them nevertheless."""
+        """Return *kwargs* without those that Tornado's ``__init__`` cannot take; `initialize` gets them too."""
         aside = {name: kwargs[name] for name in _TORNADOS_PARAMETERS if name in kwargs}
         if not aside:
             return kwargs
@@ -69,7 +69,7 @@ class LifecycleHandler(RespondingHandler):
         """
         return None
 
-    async def _execute(self, transforms: list[OutputTransform], *args: bytes, **kwargs: bytes) -> None:
+    async def _execute(self, transforms: list[OutputTransform], /, *args: bytes, **kwargs: bytes) -> None:
         self._transforms = [*transforms, LengthCounter(self)] if transforms else transforms
         self._task = asyncio.current_task()
         try:
