@@ -69,7 +69,9 @@ class LifecycleHandler(RespondingHandler):
         """
         return None
 
-    async def _execute(self, transforms: list[OutputTransform], /, *args: bytes, **kwargs: bytes) -> None:
+    async def _execute(  # type: ignore[override]  # a group of a pattern may be named transforms, too
+        self, transforms: list[OutputTransform], /, *args: bytes, **kwargs: bytes
+    ) -> None:
         self._transforms = [*transforms, LengthCounter(self)] if transforms else transforms
         self._task = asyncio.current_task()
         try:
