@@ -100,10 +100,8 @@ class TemplateEnvironment:
 
     def _find_error_template(self, status_code: int) -> str | None:
         loader = self.loader(None, self.create_for_site)
-        if not hasattr(loader, "exists"):
-            return None  # a loader of Tornado's cannot say
         names = (f"{status_code}.html", "error.html")
-        return next((name for name in names if loader.exists(name)), None)
+        return next((name for name in names if _has(loader, name)), None)
 
     def generate_error(self, name: str, namespace: Mapping[str, Any]) -> bytes:
         """Return the error page *name*."""
@@ -123,6 +121,19 @@ class TemplateEnvironment:
         if engine is None:
             return "Tornado"
         return engine if isinstance(engine, str) else f"{engine.__module__}.{engine.__qualname__}"
+
+
+def _has(loader: Any, name: str) -> bool:
+    """Whether *loader* has a template *name*; Tornado's own loaders can only be asked for it."""
+    if hasattr(loader, "exists"):
+        return bool(loader.exists(name))
+    try:
+        loader.load(name)
+    except (LookupError, OSError):
+        return False
+    except Exception:
+        return True  # there, and broken: the page that it is needed for says how
+    return True
 
 
 def _import_processors(names: Iterable[Any]) -> Iterable[ContextProcessor]:
