@@ -239,7 +239,7 @@ def test_colour_is_for_terminals_alone(
         ({"level": "7"}, r"LOGGING\[1\]\.level is '7'; expected one of [^;]*$"),
         ({"formatter": "%(message"}, r"LOGGING\[1\]\.formatter is '%\(message'"),
         ({"formatter": "no.such.Formatter"}, r"LOGGING\[1\]\.formatter: cannot import 'no\.such\.Formatter'"),
-        ({"formatter": "text"}, r"LOGGING\[1\]\.formatter: cannot import 'text'"),
+        ({"formatter": "text"}, r"LOGGING\[1\]\.formatter is 'text'; expected a format with %\(message\)s, or"),
         ({"formatter": "logging.Handler"}, r"'logging\.Handler' is no subclass of logging\.Formatter"),
         ({"formatter": "logging.getLogger"}, r"'logging\.getLogger' is no subclass of logging\.Formatter"),
         (
@@ -257,6 +257,16 @@ def test_a_mistake_names_its_entry_and_changes_nothing(tmp_path: Path, entry: di
         configure([{"name": "test.b", "filename": "b.log"}, {"name": "test.c", **entry}], directory=tmp_path)
     assert own("test.a") == before
     assert not (tmp_path / "b.log").exists()
+
+
+def test_an_error_inside_a_formatters_module_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "brokenformat.py").write_text("import os\nmissing_name\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        ConfigError, match=r"^LOGGING\[0\]\.formatter: cannot import .*NameError: .*line 2\)$"
+    ) as caught:
+        configure([{"name": "test.a", "formatter": "brokenformat.F"}], directory=tmp_path)
+    assert isinstance(caught.value.__cause__, NameError)
 
 
 def test_a_folder_that_cannot_be_used_is_one_line_and_the_logs_go_to_standard_error(

@@ -44,6 +44,19 @@ def create(engine: Any, options: Mapping[str, Any] | None = None) -> Any:
     return create_loader(engine, ["templates"], debug=True, options=options or {}, project_path=Path("site"))
 
 
+def test_an_error_inside_an_engines_module_names_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the error is; options that name functions say so too."""
+    (tmp_path / "brokenengine.py").write_text("import os\nmissing_name\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        ConfigError, match=rf"^{SETTING}: cannot import 'brokenengine\.L': NameError: .*line 2\)$"
+    ) as caught:
+        create("brokenengine.L")
+    assert isinstance(caught.value.__cause__, NameError)
+    with pytest.raises(ConfigError, match=r"^TEMPLATE_CONFIG\['filters'\]\['loud'\]: .*NameError: .*line 2\)$"):
+        create("tornadopy.template.jinja2_loader.Jinja2TemplateLoader", {"filters": {"loud": "brokenengine.loud"}})
+
+
 def test_none_means_tornados_engine() -> None:
     assert type(create(None)) is TornadoTemplateLoader
 

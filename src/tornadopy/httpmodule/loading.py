@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import inspect
 from types import ModuleType
-from typing import Any
 
 from tornado.gen import is_coroutine_function
 
 from tornadopy.exceptions import ConfigError
 from tornadopy.httpmodule.base import PHASES, BaseHttpModule
 from tornadopy.utils.errors import describe_error
-from tornadopy.utils.imports import import_string
+from tornadopy.utils.imports import import_setting
 
 
 class ModuleLoader:
@@ -33,7 +32,7 @@ class ModuleLoader:
         Raises:
             ConfigError: It cannot be imported, is no HTTP module, or is one that could not work.
         """
-        found = _import(path, entry) if isinstance(entry, str) else entry
+        found = import_setting(path, entry) if isinstance(entry, str) else entry
         if isinstance(found, ModuleType):
             found = _only_class(path, found)
         if not inspect.isclass(found):
@@ -52,15 +51,6 @@ class ModuleLoader:
 def full_name(cls: type) -> str:
     """Return the dotted name under which *cls* was defined."""
     return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _import(path: str, name: str) -> Any:
-    try:
-        return import_string(name)
-    except ImportError as exc:
-        raise ConfigError(f"{path}: cannot import {name!r}: {exc}") from exc
-    except Exception as exc:
-        raise ConfigError(f"{path}: cannot import {name!r}: {describe_error(exc)}") from exc
 
 
 def _only_class(path: str, module: ModuleType) -> type[BaseHttpModule]:

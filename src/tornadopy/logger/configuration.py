@@ -21,7 +21,7 @@ from tornadopy.exceptions import ArgumentError, ConfigError
 from tornadopy.logger.handlers import ProcessLogTimedFileHandler
 from tornadopy.logger.report import report
 from tornadopy.logger.syslogger import ACCESS_LOGGER
-from tornadopy.utils.imports import import_string
+from tornadopy.utils.imports import import_setting
 from tornadopy.utils.suggest import nearest
 
 _MARK: Final = "tornadopy.logger.configuration:"
@@ -181,13 +181,12 @@ def _formatter(wanted: str | None, where: str, *, name: str, colour: bool) -> lo
 
 
 def _imported_formatter(dotted: str, where: str, *, colour: bool) -> logging.Formatter:
-    try:
-        found = import_string(dotted)
-    except Exception as exc:
+    if "." not in dotted:
         raise ConfigError(
-            f"{where}.formatter: cannot import {dotted!r} ({exc}); "
+            f"{where}.formatter is {dotted!r}; "
             "expected a format with %(message)s, or the dotted name of a logging.Formatter"
-        ) from exc
+        )
+    found = import_setting(f"{where}.formatter", dotted)
     if not (isinstance(found, type) and issubclass(found, logging.Formatter)):
         raise ConfigError(f"{where}.formatter: {dotted!r} is no subclass of logging.Formatter")
     try:

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tornadopy.exceptions import ConfigError, MissingExtraError
+from tornadopy.exceptions import ConfigError
 from tornadopy.types import TemplateLoader
-from tornadopy.utils.imports import import_string
+from tornadopy.utils.imports import import_setting
 
 __all__ = ["create_loader"]
 
@@ -59,15 +59,7 @@ def create_loader(
 
 
 def _import_engine(engine: str | type) -> Any:
-    if not isinstance(engine, str):
-        loader_class: Any = engine
-    else:
-        try:
-            loader_class = import_string(engine)
-        except MissingExtraError:
-            raise
-        except ImportError as exc:
-            raise ConfigError(f"{_SETTING}: cannot import {engine!r} ({exc})") from exc
+    loader_class = import_setting(_SETTING, engine) if isinstance(engine, str) else engine
     if not callable(loader_class):
         raise ConfigError(f"{_SETTING}: {engine!r} is neither the name of a loader class nor None")
     return loader_class

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from tornadopy.exceptions import ConfigError
-from tornadopy.utils.imports import import_string
+from tornadopy.utils.imports import import_setting
 from tornadopy.utils.suggest import nearest
 
 COMMON = frozenset({"autoescape", "cache_directory", "filesystem_checks"})
@@ -160,12 +160,7 @@ def imported(where: str, value: Any) -> Any:
     Raises:
         ConfigError: The name cannot be imported.
     """
-    if not isinstance(value, str):
-        return value
-    try:
-        return import_string(value)
-    except ImportError as exc:
-        raise ConfigError(f"{where}: cannot import {value!r} ({exc})") from exc
+    return import_setting(where, value) if isinstance(value, str) else value
 
 
 def imported_values(options: Mapping[str, Any], name: str) -> dict[str, Any]:
