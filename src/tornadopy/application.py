@@ -100,7 +100,7 @@ class Application(tornado.web.Application):
         self.whitelist = parse_addresses(self.conf.WHITELIST, source="WHITELIST")
         internal = self.conf.INTERNAL_IPS
         self.internal_addresses = parse_addresses(internal, source="INTERNAL_IPS") if internal else None
-        self._hosts = HostFilter(self.conf.ALLOWED_HOSTS)
+        self._hosts = None if "*" in self.conf.ALLOWED_HOSTS else HostFilter(self.conf.ALLOWED_HOSTS)
         self.is_behind_proxies = False
         values = self._tornado_settings(tornado_settings)
         folders = apps.template_folders(self.conf.INSTALLED_APPS)
@@ -183,20 +183,18 @@ class Application(tornado.web.Application):
         try:
             if self.is_behind_proxies:
                 context.request_id_if_known = trusted_request_id(request)
-            self._hosts.check(request)
+            if self._hosts is not None:
+                self._hosts.check(request)
             if self.pipeline.call:
                 pipeline.run_synchronous(self.pipeline.call, context, request)
-            route = self._router().find_handler(request, **kwargs)
+            # PERF: without routes for single hosts, nothing is to be asked before the routes for all.
+            rules = self.default_router.rules
+            only = len(rules) == 1 and rules[0].target is self.wildcard_router
+            route = (self.wildcard_router if only else self.default_router).find_handler(request, **kwargs)
             return self._delegate_unmatched(request) if route is None else cast("HandlerDelegate", route)
         except Exception as error:
             context.failure = error
             return self.get_handler_delegate(request, ErrorHandler, {"status_code": status_of(error)})
-
-    def _router(self) -> ApplicationRouter:
-        # PERF: without routes for single hosts, nothing is to be asked before the routes for all.
-        rules = self.default_router.rules
-        only = len(rules) == 1 and rules[0].target is self.wildcard_router
-        return cast("ApplicationRouter", self.wildcard_router if only else self.default_router)
 
     def _delegate_unmatched(self, request: HTTPServerRequest) -> HandlerDelegate:
         handler_class = self.settings.get("default_handler_class")
@@ -224,7 +222,8 @@ class Application(tornado.web.Application):
     def request_ended(self, handler: LifecycleHandler) -> None:
         """Take note that *handler* has nothing more to do, and its response is on its way."""
         self.active.discard(handler)
-        self.look_for_idleness()
+        if self._idle is not None:
+            self.look_for_idleness()
 
     @property
     def is_idle(self) -> bool:

@@ -46,24 +46,20 @@ class RequestContext:
     .. versionadded:: 2.0
     """
 
-    __slots__ = (
-        "_closers", "_state", "_tasks", "application", "cleared", "failure", "handler", "request",
-        "request_id_if_known", "route_name", "variables",
-    )  # fmt: skip
+    # PERF: most requests set none of these (benchmarks/overhead.py).
+    handler: RequestHandler | None = None
+    route_name: str | None = None
+    cleared = False
+    failure: BaseException | None = None
+    request_id_if_known: str | None = None
+    _state: dict[Any, Any] | None = None
+    _closers: list[Closer] | None = None
+    _tasks: set[asyncio.Task[None]] | None = None
 
     def __init__(self, application: Application, request: HTTPServerRequest) -> None:
         self.application = application
         self.request = request
-        self.handler: RequestHandler | None = None
-        self.route_name: str | None = None
-        self.cleared = False
-        self.failure: BaseException | None = None
-        self.request_id_if_known: str | None = None
         self.variables: Context | None = copy_context()
-        # PERF: most requests need none of these (benchmarks/overhead.py).
-        self._state: dict[Any, Any] | None = None
-        self._closers: list[Closer] | None = None
-        self._tasks: set[asyncio.Task[None]] | None = None
         self.variables.run(current_request.set, self)
 
     @property

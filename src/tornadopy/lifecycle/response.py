@@ -110,10 +110,9 @@ class RespondingHandler(EndingHandler):
             setattr(self, name, functools.partial(self._call_sealed, getattr(self, name)))
 
     def _unseal(self) -> None:
-        if self._sealed:
-            self._sealed = False
-            for name in _SEALED_METHODS:
-                delattr(self, name)
+        self._sealed = False
+        for name in _SEALED_METHODS:
+            self.__dict__.pop(name, None)
 
     def _call_sealed(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if _responding.get() is self:
@@ -193,7 +192,8 @@ class RespondingHandler(EndingHandler):
             self.set_header("Content-Length", int(after.declared) + after.length - before.length)
 
     def _send(self) -> asyncio.Future[None]:
-        self._unseal()
+        if self._sealed:
+            self._unseal()
         try:
             sent = super().finish()
             # NOTE: Tornado resolves the Future of a write with that of an earlier one; the connection knows the last.
