@@ -185,6 +185,17 @@ class TestEnvironment:
             ("TORNADOPY_SESSION__secret_key", "12345", lambda conf: conf.SESSION.secret_key == "12345"),
             ("TORNADOPY_TORNADO_CONF__cookie_secret", "abc", lambda conf: conf.TORNADO_CONF.cookie_secret == "abc"),
             ("TORNADOPY_TORNADO_CONF__xsrf_cookies", "false", lambda conf: conf.TORNADO_CONF.xsrf_cookies is False),
+            ("TORNADOPY_TORNADO_CONF__xsrf_cookies", "False", lambda conf: conf.TORNADO_CONF.xsrf_cookies is False),
+            ("TORNADOPY_TORNADO_CONF__COOKIE_SECRET", "1" * 9, lambda conf: conf.TORNADO_CONF.cookie_secret == "1" * 9),
+            ("TORNADOPY_TORNADO_CONF__cookie_secret__1", "5", lambda conf: conf.TORNADO_CONF.cookie_secret["1"] == "5"),
+            ("TORNADOPY_TORNADO_CONF__template_path", "2024", lambda conf: conf.TORNADO_CONF.template_path == "2024"),
+            ("TORNADOPY_TORNADO_CONF__login_url", "null", lambda conf: conf.TORNADO_CONF.login_url == "null"),
+            ("TORNADOPY_TORNADO_CONF__max_age", "2024", lambda conf: conf.TORNADO_CONF.max_age == 2024),
+            ("TORNADOPY_CACHES__default__LOCATION", "11211", lambda conf: conf.CACHES.default.LOCATION == "11211"),
+            ("TORNADOPY_PHONE", "123", lambda conf: conf.PHONE == "123"),
+            ("TORNADOPY_TEAM__phone", "123", lambda conf: conf.TEAM.phone == "123"),
+            ("TORNADOPY_TEAM__size", "5", lambda conf: conf.TEAM.size == 5),
+            ("TORNADOPY_TEAM__1", "second", lambda conf: conf.TEAM[1] == "second"),
             ("TORNADOPY_TORNADO_CONF__a__b__c", "1", lambda conf: conf.TORNADO_CONF.a.b.c == 1),
             ("TORNADOPY_CACHES__default__LOCATION", "x", lambda conf: conf.CACHES.default == {
                 "BACKEND": "tornadopy.cache.backends.localcache.LocMemCache", "LOCATION": "x"}),
@@ -200,7 +211,9 @@ class TestEnvironment:
         self, write_module: Any, monkeypatch: pytest.MonkeyPatch, variable: str, text: str, read: Any
     ) -> None:
         monkeypatch.setenv(variable, text)
-        assert read(Settings(write_module("site_m", "SHOP = None")))
+        assert read(
+            Settings(write_module("site_m", "SHOP = None\nPHONE = '0'\nTEAM = {'phone': '0', 'size': 1, 1: 'first'}"))
+        )
 
     def test_several_keys_of_one_group(self, monkeypatch: pytest.MonkeyPatch) -> None:
         environ(monkeypatch, TORNADOPY_SESSION='{"expires": 5, "secure": true}', TORNADOPY_SESSION__expires="6")

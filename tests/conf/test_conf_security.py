@@ -55,6 +55,37 @@ def test_a_good_one_in_each_form_that_tornado_takes(good: Any) -> None:
     assert problems(cookie_secret=good) == []
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (5, "is no text but int; set it"),
+        (["x" * 32], "is no text but list"),
+        ({1: GOOD, 2: 7}, "[2] is no text but int"),
+        ({1: GOOD, 2: None}, "[2] is no text but NoneType"),
+        ({1: GOOD, 2: ""}, "[2] is empty; set it"),
+        ({"1": GOOD}, " has the key version '1'; make it a whole number"),
+    ],
+)
+def test_one_that_could_sign_nothing(wrong: Any, words: str) -> None:
+    """It is refused in debug, too: every signed cookie would fail."""
+    (problem,) = problems(cookie_secret=wrong)
+    assert problem.startswith(f"TORNADO_CONF['cookie_secret']{words if words[0] in '[ ' else f' {words}'}")
+    with pytest.raises(ConfigError, match="cookie_secret"):
+        check_secrets(Settings(DEBUG=True), {"cookie_secret": wrong}, [], missing=False)
+
+
+def test_a_key_version_that_there_is_not() -> None:
+    conf, versions = Settings(), {1: GOOD}
+    (problem,) = find_weak(conf, {"cookie_secret": versions, "key_version": 2})
+    assert problem.startswith("TORNADO_CONF['key_version'] is 2, which cookie_secret does not have")
+    assert list(find_weak(conf, {"cookie_secret": versions, "key_version": 1})) == []
+
+
+def test_the_message_does_not_show_it() -> None:
+    for secret in (["hunter2" * 4], {1: ["hunter2" * 4]}):
+        assert "hunter2" not in " ".join(problems(cookie_secret=secret))
+
+
 @pytest.mark.parametrize("short", ["x" * 15, b"x" * 15, {1: GOOD, 2: "short"}])
 def test_a_short_one(short: Any) -> None:
     (problem,) = problems(cookie_secret=short)

@@ -83,7 +83,7 @@ class Layers:
             raise ConfigError(f"there is no setting {name!r}; {advice}")
         annotation = known.get(name, Any)
         if not keys:
-            self.lay(name, schema.parse(name, text, annotation), origin)
+            self.lay(name, schema.parse(name, text, schema.narrowed(annotation, name, self.values.get(name))), origin)
             return
         self.lay(name, self._nested(text, name, keys), origin)
 
@@ -96,11 +96,10 @@ class Layers:
         place, source = result, current
         for depth, key in enumerate(keys):
             hints = schema.group_keys(annotation)
-            known_keys = [*(hints or ()), *source]
-            exact = key if key in known_keys else next((k for k in known_keys if k.lower() == key.lower()), key)
-            annotation = (hints or {}).get(exact, Any)
-            if annotation is Any and (exact in schema.TEXT_KEYS or isinstance(source.get(exact), str)):
-                annotation = str
+            known_keys = [*(hints or ()), *source, *(schema.TEXT_KEYS if hints is None and depth == 0 else ())]
+            exact = key if key in known_keys else next((k for k in known_keys if str(k).lower() == key.lower()), key)
+            inherited = annotation if annotation is str else Any  # what is below a text key is text, too
+            annotation = schema.narrowed((hints or {}).get(exact, inherited), exact, source.get(exact))
             if depth == len(keys) - 1:
                 place[exact] = schema.parse(".".join([name, *keys]), text, annotation)
             else:

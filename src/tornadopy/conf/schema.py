@@ -111,7 +111,8 @@ def parse(path: str, text: str, annotation: Any) -> Any:
     Args:
         path: The setting with its keys, for the message.
         text: What the environment says.
-        annotation: The type that is expected; `Any` reads JSON and falls back to the text itself.
+        annotation: The type that is expected; `Any` reads true and false in any case, JSON, and falls back to the
+            text itself.
 
     Raises:
         ConfigError: The text cannot be read as that type.
@@ -132,12 +133,24 @@ def parse(path: str, text: str, annotation: Any) -> Any:
     if origin is list and not text.lstrip().startswith("["):
         return [part.strip() for part in text.split(",") if part.strip()]
     try:
-        value = json.loads(text)
+        return json.loads(text.lower() if annotation is Any and text.lower() in {"true", "false"} else text)
     except ValueError:
-        if annotation is Any:
-            return text
-        _refuse(path, text, annotation)
-    return value
+        if annotation is not Any:
+            _refuse(path, text, annotation)
+        return text
+
+
+def narrowed(annotation: Any, key: str, present: Any) -> Any:
+    """Return how to read the text for *key*: where anything is allowed, as text if text is there or belongs there.
+
+    Args:
+        annotation: What the key may hold.
+        key: The setting, or the key of a group.
+        present: The value so far.
+    """
+    if annotation is Any and (key in TEXT_KEYS or isinstance(present, str)):
+        return str
+    return annotation
 
 
 def _parse_bool(path: str, text: str) -> bool:

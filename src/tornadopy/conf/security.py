@@ -14,13 +14,14 @@ NEEDED_BY = {
     "tornadopy.middleware.session.SessionMiddleware": "SESSION",
     "tornadopy.middleware.token.TokenMiddleware": "TOKEN",
 }
+_COOKIE = "TORNADO_CONF['cookie_secret']"
 _MEND = "set it to a long random string, for example from: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
 def check_secrets(
     conf: Settings, tornado_settings: Mapping[str, Any], middlewares: Sequence[object], *, missing: bool = True
 ) -> None:
-    """Refuse secrets that are missing, short, or known, unless in debug.
+    """Refuse secrets of a wrong form; unless in debug also those that are missing, short, or known.
 
     Args:
         conf: The application's configuration.
@@ -31,6 +32,8 @@ def check_secrets(
     Raises:
         ConfigError: The first problem.
     """
+    for problem in find_malformed(tornado_settings):
+        raise ConfigError(problem)
     if conf.DEBUG:
         return
     weak = find_weak(conf, tornado_settings)
@@ -47,7 +50,7 @@ def find_problems(conf: Settings, tornado_settings: Mapping[str, Any], middlewar
 def find_missing(conf: Settings, tornado_settings: Mapping[str, Any], middlewares: Sequence[object]) -> Iterable[str]:
     """Yield a sentence for each secret that is needed and not there."""
     if not tornado_settings.get("cookie_secret"):
-        yield f"TORNADO_CONF['cookie_secret'] is missing; {_MEND}"
+        yield f"{_COOKIE} is missing; {_MEND}"
     classes = [kind for each in middlewares for kind in type(each).__mro__]
     needed = {NEEDED_BY.get(f"{kind.__module__}.{kind.__qualname__}") for kind in classes}
     for group in ("SESSION", "TOKEN"):
@@ -56,17 +59,39 @@ def find_missing(conf: Settings, tornado_settings: Mapping[str, Any], middleware
 
 
 def find_weak(conf: Settings, tornado_settings: Mapping[str, Any]) -> Iterable[str]:
-    """Yield a sentence for each secret that is short or known, in use or not."""
-    yield from _weak("TORNADO_CONF['cookie_secret']", tornado_settings.get("cookie_secret"))
+    """Yield a sentence for each secret that is of a wrong form, short or known, in use or not."""
+    yield from find_malformed(tornado_settings)
+    yield from _weak(_COOKIE, tornado_settings.get("cookie_secret"))
     yield from _weak("SESSION.secret_key", conf.SESSION.secret_key)
     yield from _weak("TOKEN.secret_key", conf.TOKEN.secret_key)
+
+
+def find_malformed(tornado_settings: Mapping[str, Any]) -> Iterable[str]:
+    """Yield a sentence for each reason why the ``cookie_secret`` that is there could sign nothing.
+
+    Tornado takes text, bytes, or a dictionary of these by key versions, which are whole numbers; see
+    https://www.tornadoweb.org/en/stable/web.html#tornado.web.RequestHandler.set_signed_cookie.
+    """
+    secret = tornado_settings.get("cookie_secret")
+    if not isinstance(secret, Mapping):
+        if secret and not isinstance(secret, (str, bytes)):
+            yield f"{_COOKIE} is no text but {type(secret).__name__}; {_MEND}"
+        return
+    for version, each in secret.items():
+        if not isinstance(version, int):
+            yield f"{_COOKIE} has the key version {version!r}; make it a whole number, as in {{1: '…', 2: '…'}}"
+        if not isinstance(each, (str, bytes)):
+            yield f"{_COOKIE}[{version!r}] is no text but {type(each).__name__}; {_MEND}"
+        elif not each:
+            yield f"{_COOKIE}[{version!r}] is empty; {_MEND}"
+    signing = tornado_settings.get("key_version")
+    if secret and signing is not None and signing not in secret:
+        yield f"TORNADO_CONF['key_version'] is {signing!r}, which cookie_secret does not have; name one of its versions"
 
 
 def _weak(path: str, secret: object) -> Iterable[str]:
     for each in secret.values() if isinstance(secret, Mapping) else [secret]:
         text = each.decode("latin1") if isinstance(each, bytes) else each
-        if not isinstance(text, (str, type(None))):
-            yield f"{path} is no text but {type(each).__name__}; {_MEND}"
         if not isinstance(text, str) or not text:
             continue
         if text in KNOWN_SECRETS:
