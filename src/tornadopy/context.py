@@ -105,6 +105,19 @@ class RequestContext:
         if cancellation is not None:
             raise cancellation
 
+    def end_then(self, then: Callable[[], None]) -> None:
+        """Run the closers, as a task if there are any, and call *then* whatever becomes of them."""
+        if self._closers:
+            self.spawn(self._end_then(then))
+        else:
+            then()
+
+    async def _end_then(self, then: Callable[[], None]) -> None:
+        try:
+            await self.end()
+        finally:
+            then()
+
     def release(self) -> None:
         """Let go of what refers back to this context, so that nothing of a request waits for the garbage collector."""
         self.handler = self.failure = self.variables = None
@@ -139,11 +152,6 @@ class RequestContext:
             self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # whoever waits for the task gets it; nobody has to
-
-    @property
-    def has_closers(self) -> bool:
-        """Whether anything waits for the request's end."""
-        return bool(self._closers)
 
 
 current_request: ContextVar[RequestContext | None] = ContextVar("tornadopy.current_request", default=None)

@@ -127,16 +127,7 @@ class HandlerDelegate(_HandlerDelegate):
             handler._connection_closed()
         else:
             self.chunks = bytearray()
-            if self.context.has_closers:
-                self.context.spawn(self._end_scopes())
-            else:
-                self._be_gone()
-
-    async def _end_scopes(self) -> None:
-        try:
-            await self.context.end()
-        finally:
-            self._be_gone()
+            self.context.end_then(self._be_gone)
 
     def _be_gone(self) -> None:
         self.application.receiving.discard(self)

@@ -88,18 +88,8 @@ class EndingHandler(FailingHandler):
 
     def _end(self) -> None:
         """End the request once its response is through and its handler has returned."""
-        if not (self._completed and self._returned):
-            return
-        if self.context.has_closers:
-            self._spawn(self._end_scopes())
-        else:
-            self._be_gone()
-
-    async def _end_scopes(self) -> None:
-        try:
-            await self.context.end()
-        finally:
-            self._be_gone()
+        if self._completed and self._returned:
+            self.context.end_then(self._be_gone)
 
     def _be_gone(self) -> None:
         self.context.release()

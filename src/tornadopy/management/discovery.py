@@ -13,9 +13,9 @@ from types import ModuleType
 import click
 
 from tornadopy.apps import import_app
-from tornadopy.exceptions import ConfigError, TornadopyError
+from tornadopy.exceptions import ConfigError
 from tornadopy.management import commands
-from tornadopy.utils.errors import describe_error
+from tornadopy.utils.imports import import_user_module
 
 
 def built_in_names() -> list[str]:
@@ -48,7 +48,7 @@ def of_apps(apps: Iterable[str], name: str) -> click.Command | None:
     """
     for index, app in enumerate(apps):
         if name in _names_of(index, app):
-            return _only_command(_import(f"{app}.commands.{name}"))
+            return _only_command(import_user_module(f"{app}.commands.{name}", "the command"))
     return None
 
 
@@ -56,15 +56,6 @@ def _names_of(index: int, app: str) -> list[str]:
     package = import_app(f"INSTALLED_APPS[{index}]", app)
     folders = [f"{place}/commands" for place in getattr(package, "__path__", ())]
     return [each.name for each in pkgutil.iter_modules(folders) if not each.name.startswith("_")]
-
-
-def _import(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except TornadopyError:
-        raise
-    except Exception as exc:
-        raise ConfigError(f"cannot import the command {name}: {describe_error(exc)}") from exc
 
 
 def _only_command(module: ModuleType) -> click.Command:

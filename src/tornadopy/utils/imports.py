@@ -61,6 +61,26 @@ def import_setting(path: str, dotted: str) -> Any:
         raise ConfigError(f"{path}: cannot import {dotted!r}: {describe_error(exc)}") from exc
 
 
+def import_user_module(name: str, kind: str = "") -> ModuleType:
+    """Import a module of the user's project.
+
+    Args:
+        name: Its dotted name.
+        kind: What it is, for the message.
+
+    Raises:
+        ConfigError: It cannot be imported; the message gives the cause and its place.
+
+    .. versionadded:: 2.0
+    """
+    try:
+        return importlib.import_module(name)
+    except TornadopyError:
+        raise
+    except Exception as exc:
+        raise ConfigError(f"cannot import {kind}{' ' if kind else ''}{name}: {describe_error(exc)}") from exc
+
+
 def _import_modules(parts: list[str], dotted: str) -> tuple[Any, int]:
     """Import the leading modules; return the innermost and the number of parts it takes."""
     module = _import_module(parts[0])

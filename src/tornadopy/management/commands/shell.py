@@ -15,9 +15,8 @@ import click
 
 from tornadopy.apps import import_app
 from tornadopy.conf import settings
-from tornadopy.exceptions import ConfigError, TornadopyError
 from tornadopy.management.project import Project, pass_project
-from tornadopy.utils.errors import describe_error
+from tornadopy.utils.imports import import_user_module
 
 
 @click.command("shell", short_help="Start Python with the project's settings and models.")
@@ -49,17 +48,8 @@ def load_models(apps: Iterable[str]) -> dict[str, type]:
     for index, app in enumerate(apps):
         import_app(f"INSTALLED_APPS[{index}]", app)
         if importlib.util.find_spec(f"{app}.models") is not None:
-            models |= _public_classes(_import(f"{app}.models"))
+            models |= _public_classes(import_user_module(f"{app}.models"))
     return models
-
-
-def _import(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except TornadopyError:
-        raise
-    except Exception as exc:
-        raise ConfigError(f"cannot import {name}: {describe_error(exc)}") from exc
 
 
 def _public_classes(module: ModuleType) -> dict[str, type]:
