@@ -19,9 +19,14 @@ class AtLeast:
 
 
 MERGED = "merged"
+PATH = "path"
+LEVEL = "level"
+PORT = "port"
+PathText = Annotated[str, PATH]  # stored as text, whatever `os.PathLike` it was
 NotNegative = Annotated[int, AtLeast(0)]
 Positive = Annotated[int, AtLeast(1)]
-LevelName = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+LevelName = Annotated[str, LEVEL]
+PortNumber = Annotated[int | str | None, PORT]
 OpenGroup = Annotated[dict[str, Any], MERGED]
 
 
@@ -56,7 +61,7 @@ class TokenOptions(TypedDict, total=False):
 class TranslationOptions(TypedDict, total=False):
     """``TRANSLATIONS_CONF``: where translations are found."""
 
-    translations_dir: str
+    translations_dir: PathText
     locale_default: str
     use_gettext: bool
     gettext_domain: str
@@ -67,11 +72,11 @@ class LogEntry(TypedDict, total=False):
     """An entry of ``LOGGING``: one logger and its file."""
 
     name: Required[str]
-    level: str
+    level: LevelName
     log_to_stderr: bool
     when: Literal["S", "M", "H", "D", "midnight", "W0", "W1", "W2", "W3", "W4", "W5", "W6"]
     interval: Positive
-    filename: str | None
+    filename: PathText | None
     formatter: str | None
     backups: NotNegative
 
@@ -85,8 +90,8 @@ class Connection(TypedDict, total=False):
     UID: str | None
     PASSWD: str | None
     HOST: str | None
-    PORT: NotNegative | str | None
-    DATABASE: str
+    PORT: PortNumber
+    DATABASE: PathText
     QUERY: dict[str, Any]
 
 
@@ -101,7 +106,7 @@ class Defaults:
 
     # The project
     DEBUG: bool = False
-    PROJECT_PATH: str  # the folder above the settings package
+    PROJECT_PATH: PathText  # the folder above the settings package
     INSTALLED_APPS: list[str] = []
     TORNADO_CONF: OpenGroup = {"cross_origin_protection": True}
 
@@ -132,7 +137,7 @@ class Defaults:
 
     # Logs
     ACCESS_LOG_FORMAT: Literal["line", "json"] = "line"
-    LOGGING_DIR: str = "logs"
+    LOGGING_DIR: PathText = "logs"
     LOGGING: list[LogEntry] = [
         {"name": "tornado", "level": "INFO", "log_to_stderr": True, "when": "midnight", "interval": 1,
          "filename": "tornado.log"},

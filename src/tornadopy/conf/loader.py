@@ -15,7 +15,7 @@ from typing import Any
 
 from tornadopy.conf import schema
 from tornadopy.conf.defaults import Defaults
-from tornadopy.conf.values import freeze, with_text_paths
+from tornadopy.conf.values import freeze
 from tornadopy.exceptions import ConfigError
 from tornadopy.utils.errors import describe_error
 from tornadopy.utils.suggest import nearest
@@ -48,7 +48,7 @@ class Layers:
         """Lay *value* over what is known of the setting *name*, after checking it."""
         annotation = schema.setting_types().get(name, Any)
         if annotation is not Any:
-            value = with_text_paths(value)
+            value = schema.with_text_paths(value, annotation)
             schema.check(name, value, annotation)
             if schema.merges(annotation):
                 self.origins.update({f"{name}.{key}": origin for key in value})

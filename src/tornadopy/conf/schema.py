@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
+import os
 import types
 from collections.abc import Iterable, Mapping
 from typing import (
@@ -22,7 +24,7 @@ from typing import (
     is_typeddict,
 )
 
-from tornadopy.conf.defaults import MERGED, AtLeast, Defaults
+from tornadopy.conf.defaults import LEVEL, MERGED, PATH, PORT, AtLeast, Defaults
 from tornadopy.exceptions import ConfigError
 from tornadopy.utils.masking import mask, mask_text
 from tornadopy.utils.suggest import nearest
@@ -30,8 +32,13 @@ from tornadopy.utils.suggest import nearest
 TEXT_KEYS = frozenset({"cookie_secret", "login_url", "static_path", "static_url_prefix", "template_path"})
 """Keys of open groups whose values are text, even if they look like a number."""
 
+PATH_KEYS = frozenset({"cache_directory", "module_directory", "static_path", "template_path"})
+"""Keys of open groups whose values are paths."""
+
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")  # the logging module knows more, and those of the project
+_HIGHEST_PORT = 65535
 _NAMES = {
     bool: "True or False",
     int: "a whole number",
@@ -72,9 +79,7 @@ def check(path: str, value: Any, annotation: Any) -> None:
     if annotation is Any:
         return
     if origin is Annotated:
-        check(path, value, get_args(annotation)[0])
-        if any(isinstance(each, AtLeast) and value < each.minimum for each in annotation.__metadata__):
-            _refuse(path, value, annotation)
+        _check_marked(path, value, annotation)
     elif is_typeddict(annotation):
         _check_group(path, value, annotation)
     elif origin in (Union, types.UnionType):
@@ -94,8 +99,7 @@ def describe(annotation: Any) -> str:
     """Return what *annotation* expects, in words."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        limits = [f" of at least {each.minimum}" for each in annotation.__metadata__ if isinstance(each, AtLeast)]
-        return describe(get_args(annotation)[0]) + "".join(limits)
+        return _describe_marked(get_args(annotation)[0], annotation.__metadata__)
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(describe(each) for each in get_args(annotation)))
     if origin is Literal:
@@ -138,6 +142,30 @@ def parse(path: str, text: str, annotation: Any) -> Any:
         if annotation is not Any:
             _refuse(path, text, annotation)
         return text
+
+
+def with_text_paths(value: Any, annotation: Any) -> Any:
+    """Return *value* with the path objects in it turned into text where *annotation* wants a path."""
+    origin = get_origin(annotation)
+    if origin is Annotated and MERGED in annotation.__metadata__ and isinstance(value, Mapping):
+        return {key: _text_path(each) if key in PATH_KEYS else each for key, each in value.items()}
+    if origin is Annotated and PATH in annotation.__metadata__:
+        return _text_path(value)
+    if is_typeddict(annotation) and isinstance(value, Mapping):
+        hints = _typed_dict_hints(annotation)
+        return {key: with_text_paths(each, hints.get(key, Any)) for key, each in value.items()}
+    if origin is list and isinstance(value, (list, tuple)):
+        return [with_text_paths(each, get_args(annotation)[0]) for each in value]
+    if origin is dict and isinstance(value, Mapping):
+        return {key: with_text_paths(each, get_args(annotation)[1]) for key, each in value.items()}
+    if origin in (Union, types.UnionType):
+        for each in get_args(annotation):
+            value = with_text_paths(value, each)
+    return value
+
+
+def _text_path(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def narrowed(annotation: Any, key: str, present: Any) -> Any:
@@ -192,6 +220,46 @@ def _required_keys(group: Any) -> frozenset[str]:
     return frozenset(key for key, annotation in hints.items() if get_origin(annotation) is Required)
 
 
+def _check_marked(path: str, value: Any, annotation: Any) -> None:
+    inner, marks = get_args(annotation)[0], annotation.__metadata__
+    if not {LEVEL, PORT}.intersection(marks):  # they say more than the types behind them
+        check(path, value, inner)
+    if not (_fits(value, inner) and all(_keeps(value, mark) for mark in marks)):
+        _refuse(path, value, annotation, _did_you_mean(str(value), _LEVELS) if LEVEL in marks else "")
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    try:
+        check("", value, annotation)
+    except ConfigError:
+        return False
+    return True
+
+
+def _keeps(value: Any, mark: object) -> bool:
+    """Whether *value*, of the right type, keeps within what *mark* says besides."""
+    if isinstance(mark, AtLeast):
+        return bool(value >= mark.minimum)  # not so for "not a number"
+    if mark == LEVEL:
+        return value.upper() in logging.getLevelNamesMapping()
+    if mark == PORT and value not in {None, ""}:
+        text = str(value)
+        return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= _HIGHEST_PORT
+    return True
+
+
+def _describe_marked(annotation: Any, marks: Iterable[object]) -> str:
+    text = describe(annotation)
+    for mark in marks:
+        if isinstance(mark, AtLeast):
+            text += f" of at least {mark.minimum}"
+        elif mark == LEVEL:
+            text = f"the name of a level ({', '.join(_LEVELS)})"
+        elif mark == PORT:
+            text = f"a port (0 to {_HIGHEST_PORT}) or None"
+    return text
+
+
 def _is_plain(value: Any, kind: type) -> bool:
     if isinstance(value, bool):
         return kind is bool
@@ -214,13 +282,8 @@ def _check_group(path: str, value: Any, group: Any) -> None:
 
 
 def _check_union(path: str, value: Any, annotation: Any) -> None:
-    for each in get_args(annotation):
-        try:
-            check(path, value, each)
-        except ConfigError:
-            continue
-        return
-    _refuse(path, value, annotation)
+    if not any(_fits(value, each) for each in get_args(annotation)):
+        _refuse(path, value, annotation)
 
 
 def _check_list(path: str, value: Any, annotation: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -40,17 +39,6 @@ class SettingsDict(dict[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (dict(self),))
-
-
-def with_text_paths(value: Any) -> Any:
-    """Return *value* with its path objects turned into text, at any depth."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, Mapping):
-        return {key: with_text_paths(each) for key, each in value.items()}
-    if type(value) in (list, tuple):
-        return [with_text_paths(each) for each in value]
-    return value
 
 
 def freeze(value: Any) -> Any:
