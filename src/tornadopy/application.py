@@ -24,7 +24,7 @@ from tornadopy.conf.security import check_secrets
 from tornadopy.conf.values import thaw
 from tornadopy.context import RequestContext, current_request
 from tornadopy.delegate import HandlerDelegate, adapt
-from tornadopy.exceptions import ServerError, TornadopyError
+from tornadopy.exceptions import ConfigError, ServerError, TornadopyError
 from tornadopy.handler import ErrorHandler
 from tornadopy.hosts import HostFilter
 from tornadopy.lifecycle import LifecycleHandler
@@ -98,6 +98,9 @@ class Application(tornado.web.Application):
             tornado.web.ErrorHandler: ErrorHandler
         }
         self.whitelist = parse_addresses(self.conf.WHITELIST, source="WHITELIST")
+        parse_addresses(
+            self.conf.TRUSTED_PROXIES, source="TRUSTED_PROXIES"
+        )  # the server uses them; a mistake shows here
         internal = self.conf.INTERNAL_IPS
         self.internal_addresses = parse_addresses(internal, source="INTERNAL_IPS") if internal else None
         self._hosts = None if "*" in self.conf.ALLOWED_HOSTS else HostFilter(self.conf.ALLOWED_HOSTS)
@@ -125,8 +128,8 @@ class Application(tornado.web.Application):
             if values.get(name):
                 values[name] = str(self.conf.path(values[name]))
         for name in ("default_handler_class", "static_handler_class"):
-            if isinstance(values.get(name), str):
-                values[name] = import_setting(f"TORNADO_CONF[{name!r}]", values[name])
+            if values.get(name) is not None:
+                values[name] = _handler_class(f"TORNADO_CONF[{name!r}]", values[name])
         if values["debug"] and not values.get("cookie_secret"):
             values["cookie_secret"] = secrets.token_urlsafe(32)
             logging.getLogger("tornadopy.tracelog").warning(
@@ -305,6 +308,13 @@ def _is_cut_off(request: HTTPServerRequest) -> bool:
     # NOTE: Tornado goes on to a pipelined request although it has closed the connection after the one before.
     stream = getattr(request.connection, "stream", None)
     return stream is not None and bool(stream.closed())
+
+
+def _handler_class(path: str, value: object) -> type[RequestHandler]:
+    found = import_setting(path, value) if isinstance(value, str) else value
+    if not (isinstance(found, type) and issubclass(found, RequestHandler)):
+        raise ConfigError(f"{path}: {value!r} is no handler class; name one that inherits RequestHandler")
+    return found
 
 
 async def _start(hook: LifecycleHook, application: Application) -> None:

@@ -141,11 +141,25 @@ class TestConfiguration:
                 {"TORNADO_CONF": {"static_handler_class": "no.Such", "static_path": "."}},
                 r"TORNADO_CONF\['static_handler",
             ),
+            ({"TRUSTED_PROXIES": ["127.0.0.1", "x"]}, r"TRUSTED_PROXIES\[1\]"),
+            (
+                {"TORNADO_CONF": {"default_handler_class": int}},
+                r"TORNADO_CONF\['default_handler_class'\]: <class 'int'> is",
+            ),
+            ({"TORNADO_CONF": {"default_handler_class": "os.path"}}, r"'os\.path' is no handler class; name one that"),
+            (
+                {"TORNADO_CONF": {"static_handler_class": int}},
+                r"TORNADO_CONF\['static_handler_class'\]: <class 'int'> is",
+            ),
         ],
     )
     def test_a_mistake_in_the_settings_is_an_error_at_the_start(self, values: dict[str, Any], message: str) -> None:
         with pytest.raises(ConfigError, match=message):
             Application(conf=Settings(**values))
+
+    def test_none_is_no_handler_class_and_no_mistake(self) -> None:
+        application = Application(conf=Settings(), default_handler_class=None, static_handler_class=None)
+        assert fetch(application, "/").code == 404
 
 
 class TestHooks:

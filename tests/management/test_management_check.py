@@ -80,7 +80,7 @@ def test_keys_of_route_modules_that_nothing_meets(tmp_path: Path, key: str, idle
         (f"ROUTE_MODULES = {{'(': []}}\nMIDDLEWARE_CLASSES = ['{HTTP_MODULES}']", ["ROUTE_MODULES['(']"]),
         ("TEMPLATE_CONFIG = {'template_engine': 'a.b'}", ["TEMPLATE_CONFIG['template_engine']"]),
         ("HTTP_SERVER = 'a.b'", ["HTTP_SERVER"]),
-        ("LOGGING = [{'name': 'x', 'level': 'LOUD', 'filename': 'x.log'}]", ["LOGGING[0].level"]),
+        ("LOGGING = [{'name': 'x', 'formatter': 'a.b', 'filename': 'x.log'}]", ["LOGGING[0].formatter"]),
         ("TRANSLATIONS = True", ["TRANSLATIONS_CONF['translations_dir']"]),
         ("DEBUG = False\ndel TORNADO_CONF['cookie_secret']", ["TORNADO_CONF['cookie_secret'] is missing"]),
         ("DEBUG = False\nTOKEN = {'secret_key': 'short'}", ["TOKEN.secret_key is shorter"]),
