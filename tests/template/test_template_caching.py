@@ -181,6 +181,36 @@ class TestDisk:
         assert not list(cache.iterdir())
         assert "writable for everybody" in caplog.text
 
+    def test_a_folder_of_another_user_is_not_used(
+        self, on_disk: Dialect, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its owner could put code there, whatever its mode says."""
+        folder, cache = write(tmp_path / "templates", index="x"), tmp_path / "cache"
+        cache.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(cache, 12345, -1)
+        else:
+            monkeypatch.setattr(os, "geteuid", lambda: 12345)
+        assert page(on_disk.loader(folder, cache_directory=cache), "index.html") == "x"
+        assert not list(cache.iterdir())
+        assert "belongs to another user" in caplog.text
+        assert "compiled templates are kept in memory alone" in caplog.text
+
+    def test_a_folder_that_a_group_can_write_is_used_with_a_warning(
+        self, on_disk: Dialect, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        folder, cache = write(tmp_path / "templates", index="x"), tmp_path / "cache"
+        cache.mkdir()
+        cache.chmod(0o770)
+        assert page(on_disk.loader(folder, cache_directory=cache), "index.html") == "x"
+        assert list(cache.iterdir())
+        assert "writable for its group" in caplog.text
+
+    def test_a_folder_made_by_the_engine_is_no_matter_for_a_warning(self, on_disk: Dialect, tmp_path: Path) -> None:
+        folder, cache = write(tmp_path / "templates", index="x"), tmp_path / "cache"
+        on_disk.loader(folder, cache_directory=cache)
+        assert cache.stat().st_mode & 0o777 == 0o700
+
     def test_a_folder_that_is_lost_later_is_a_warning(
         self, on_disk: Dialect, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
