@@ -32,7 +32,24 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         del sys.modules[name]
 
 
+FORMS = [
+    "Url()('/x{0}', WebHandler, name='n')",
+    "url('/x{0}', WebHandler, name='n')",
+    "('/x{0}', WebHandler, {{}}, 'n')",
+]
+
+
 class TestUrls:
+    @pytest.mark.parametrize("first", FORMS)
+    @pytest.mark.parametrize("second", FORMS)
+    def test_a_name_is_given_once_in_all_apps(self, write: Callable[..., Path], first: str, second: str) -> None:
+        """Whatever form the two routes have; the message gives both patterns."""
+        imports = ROUTE + "from tornado.web import url\n"
+        write("app_one/urls.py", f"{imports}urls = route({first.format(1)})")
+        write("app_two/urls.py", f"{imports}urls = [{second.format(2)}]")
+        with pytest.raises(UrlError, match=r"^two routes are named 'n': '/x1' and '/x2'; rename one of them, or"):
+            apps.load_urls(["app_one", "app_two"])
+
     def test_they_come_in_the_order_of_the_apps(self, write: Callable[..., Path]) -> None:
         write("app_a/urls.py", ROUTE + "urls = route(Url()('/a', WebHandler), [('/a2', WebHandler)])")
         write("app_b/urls.py", ROUTE + "URLS = [Url()('/b', WebHandler)]")
