@@ -294,11 +294,18 @@ class TestHttpServer:
         with pytest.raises(ConfigError, match=message):
             self.ready(tmp_path, f"HTTP_SERVER = {declared}\n").load_httpserver()
 
-    def test_forwarding_headers_by_setting_and_by_argument(self, tmp_path: Path) -> None:
-        server = self.ready(tmp_path, "XHEADERS = True\nTRUSTED_PROXIES = ['127.0.0.1', 'localhost']\n")
+    def test_a_trusted_proxy_that_is_no_address_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"TRUSTED_PROXIES\[1\]"):
-            server.load_httpserver()
-        server.load_httpserver(xheaders=False)
+            self.ready(tmp_path, "XHEADERS = True\nTRUSTED_PROXIES = ['127.0.0.1', 'localhost']\n")
+
+    @pytest.mark.parametrize("setting", [True, False])
+    @pytest.mark.parametrize("argument", [True, False, None])
+    def test_an_argument_wins_over_the_setting(self, tmp_path: Path, setting: bool, argument: bool | None) -> None:
+        """Whether forwarding headers are believed."""
+        server = self.ready(tmp_path, f"XHEADERS = {setting}\n")
+        server.load_httpserver(**({} if argument is None else {"xheaders": argument}))
+        assert server.application is not None
+        assert server.application.is_behind_proxies is (setting if argument is None else argument)
         close(server)
 
     def test_sockets_that_are_given_are_taken(self, tmp_path: Path) -> None:
