@@ -98,9 +98,8 @@ class Application(tornado.web.Application):
             tornado.web.ErrorHandler: ErrorHandler
         }
         self.whitelist = parse_addresses(self.conf.WHITELIST, source="WHITELIST")
-        parse_addresses(
-            self.conf.TRUSTED_PROXIES, source="TRUSTED_PROXIES"
-        )  # the server uses them; a mistake shows here
+        # The server uses these; a mistake is to show here, whichever server it will be.
+        parse_addresses(self.conf.TRUSTED_PROXIES, source="TRUSTED_PROXIES")
         internal = self.conf.INTERNAL_IPS
         self.internal_addresses = parse_addresses(internal, source="INTERNAL_IPS") if internal else None
         self._hosts = None if "*" in self.conf.ALLOWED_HOSTS else HostFilter(self.conf.ALLOWED_HOSTS)
