@@ -21,7 +21,7 @@ def on_signals(stop: Callable[[], None]) -> Callable[[], None]:
     try:
         for number in numbers:
             loop.add_signal_handler(number, stop)
-    except (NotImplementedError, RuntimeError, ValueError):
+    except (NotImplementedError, RuntimeError, ValueError):  # on Windows the first, outside the main thread the others
         return _on_signals_without_loop(stop, numbers)
 
     def restore() -> None:
