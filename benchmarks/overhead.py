@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import tornado
-from overhead_variants import BASELINE, BASELINES, BODY, DEFAULT, LOGGED, VARIANTS
+from overhead_variants import BASELINE, BASELINES, BODY, DEFAULT, LOGGED, ROUTED, VARIANTS
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
@@ -314,6 +314,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=100.0, help="no new round begins after this time")
     parser.add_argument("--access-log", action="store_true", help="measure the access logs too")
+    parser.add_argument("--routes", action="store_true", help="measure many routes too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to a file")
     parser.add_argument("--serve", choices=sorted(VARIANTS), help=argparse.SUPPRESS)
     parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
@@ -335,7 +336,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cores = usable_cores()
     if len(cores) > 1:
         os.sched_setaffinity(0, set(cores[1:]))
-    results = measure(options, [*DEFAULT, *(LOGGED if options.access_log else ())], cores)
+    results = measure(
+        options, [*DEFAULT, *(LOGGED if options.access_log else ()), *(ROUTED if options.routes else ())], cores
+    )
     lines = summary(results)
     print_table(lines)
     rounds = len(results[BASELINE].cpu)

@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,16 @@ def logged() -> TornadoApplication:
     return Application([("/json", TornadopyJson)], middlewares=["tornadopy.middleware.accesslog.AccessLogMiddleware"])
 
 
+def routed(count: int) -> TornadoApplication:
+    """Return tornadopy's application with *count* routes: one that is measured, and as many before it as that takes."""
+    half = (count - 1) // 2
+    others = [
+        *((f"/page{number}", TornadopyJson) for number in range(half)),
+        *((rf"/shop{number}/(\w+)", TornadopyJson) for number in range(count - 1 - half)),
+    ]
+    return Application([*others, ("/json", TornadopyJson)], middlewares=(), log_function=no_log)
+
+
 VARIANTS: dict[str, tuple[str, Callable[[], TornadoApplication]]] = {
     BASELINE: ("plain Tornado", plain),
     "none": ("tornadopy, no middleware", bare),
@@ -150,7 +161,10 @@ VARIANTS: dict[str, tuple[str, Callable[[], TornadoApplication]]] = {
     "three": ("tornadopy, three synchronous middlewares", three),
     "tornado-log": ("plain Tornado, its access log", plain_logged),
     "log": ("tornadopy, AccessLogMiddleware", logged),
+    "routes-1000": ("tornadopy, the last of 1,000 routes", partial(routed, 1000)),
+    "routes-10000": ("tornadopy, the last of 10,000 routes", partial(routed, 10_000)),
 }
 DEFAULT = ("tornado", "none", "adapted", "three")
 LOGGED = ("tornado-log", "log")
-BASELINES = {"log": "tornado-log"}
+ROUTED = ("routes-1000", "routes-10000")
+BASELINES = {"log": "tornado-log", "routes-1000": "none", "routes-10000": "none"}

@@ -19,8 +19,10 @@ from tornado.web import RequestHandler, _ApplicationRouter
 
 from tornadopy.context import current_request
 from tornadopy.exceptions import UrlError
+from tornadopy.routeindex import RouteIndex
 from tornadopy.utils.errors import describe_error
 from tornadopy.utils.imports import import_string
+from tornadopy.utils.patterns import alternatives
 
 if TYPE_CHECKING:
     from tornadopy.application import Application
@@ -30,7 +32,6 @@ __all__ = ["ApplicationRouter", "Route", "Url", "include", "route"]
 _LEADING_SLASHES = re.compile(r"^(?:\\?/)+")
 _TRAILING_SLASHES = re.compile(r"(?:\\?/[?*+]?)+$")
 _OPENS_WITH_SLASH = re.compile(r"\((?:\?:|\?P<\w+>)?\\?/")
-_PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)  # an escape, a set of characters, or a character
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,9 @@ class RouteMatches(PathMatches):
         if path is not None and path.endswith("/?"):
             path = path[:-2] or "/"
         return path, groups
+
+
+_INDEXED_MATCHERS = frozenset({PathMatches, RouteMatches})
 
 
 class Url:
@@ -202,8 +206,8 @@ def refuse_doubles(routes: Iterable[Route | Rule]) -> None:
 def join(prefix: str, pattern: str) -> str:
     """Return *pattern* below *prefix*, joined by exactly one slash."""
     prefix = prefix.removeprefix("^").removesuffix("$")
-    before = [_open(_TRAILING_SLASHES.sub("", each)) for each in _alternatives(prefix)]
-    joined = _group(before) + _group([_open(each) for each in _alternatives(pattern)])
+    before = [_open(_TRAILING_SLASHES.sub("", each)) for each in alternatives(prefix)]
+    joined = _group(before) + _group([_open(each) for each in alternatives(pattern)])
     return f"/{joined}" if joined in {"", "$"} else joined
 
 
@@ -211,6 +215,8 @@ class ApplicationRouter(_ApplicationRouter):
     """Tornado's router of an application, which also takes `Route` objects and notes the route that matched."""
 
     application: Application
+    _index: RouteIndex | None = None
+    _indexed = 0
 
     def add_rules(self, rules: Sequence[Any]) -> None:
         """Append *rules*: routes of any accepted form, matchers with targets, nested lists.
@@ -238,8 +244,12 @@ class ApplicationRouter(_ApplicationRouter):
     def find_handler(self, request: HTTPServerRequest, **_kwargs: Any) -> HTTPMessageDelegate | None:
         """Return the delegate of the first rule that matches *request*."""
         application = self.application
-        for rule in self.rules:
-            parameters = rule.matcher.match(request)
+        index = self._index
+        if index is None or self._indexed != len(self.rules):  # rules may be added at any time, as in Tornado
+            index = self._index = RouteIndex(self.rules, _INDEXED_MATCHERS)
+            self._indexed = len(self.rules)
+        for rule, is_certain in index.find(request.path):
+            parameters: dict[str, Any] | None = {} if is_certain else rule.matcher.match(request)
             if parameters is None:
                 continue
             if rule.target_kwargs:
@@ -323,18 +333,6 @@ def _open(pattern: str) -> str:
     if pattern in {"", "$"} or _OPENS_WITH_SLASH.match(pattern):
         return pattern
     return f"/{_LEADING_SLASHES.sub('', pattern)}"
-
-
-def _alternatives(pattern: str) -> list[str]:
-    """Return the alternatives of *pattern* that stand in no group."""
-    branches, depth = [""], 0
-    for piece in _PIECE.findall(pattern):
-        depth += {"(": 1, ")": -1}.get(piece, 0)
-        if piece == "|" and depth == 0:
-            branches.append("")
-        else:
-            branches[-1] += piece
-    return branches
 
 
 def _group(branches: Sequence[str]) -> str:

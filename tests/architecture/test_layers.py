@@ -34,6 +34,7 @@ LAYERS: list[tuple[str, list[str]]] = [
             "httpmodule",
             "apps",
             "routing",
+            "routeindex",
             "errorpages",
             "hosts",
             "server.options",

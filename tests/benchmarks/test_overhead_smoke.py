@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+ROUTED = ["routes-1000", "routes-10000"]
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "overhead.py"
 
 
@@ -21,12 +22,12 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_it_measures_every_variant(tmp_path: Path) -> None:
     """Two tiny rounds print a line a variant, write JSON, and leave standard error alone."""
     file = tmp_path / "overhead.json"
-    completed = run("--rounds=2", "--requests=7", "--connections=3", "--access-log", f"--json={file}")
+    completed = run("--rounds=2", "--requests=7", "--connections=3", "--access-log", "--routes", f"--json={file}")
     assert completed.returncode == 0, completed.stderr
     assert completed.stderr == ""
     report = json.loads(file.read_text(encoding="utf-8"))
     assert report["rounds"] == 2
-    assert list(report["variants"]) == ["tornado", "none", "adapted", "three", "tornado-log", "log"]
+    assert list(report["variants"]) == ["tornado", "none", "adapted", "three", "tornado-log", "log", *ROUTED]
     for variant in report["variants"].values():
         assert variant["name"] in completed.stdout
         assert variant["requests_per_second"] > 0

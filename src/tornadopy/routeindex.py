@@ -1,0 +1,102 @@
+"""The index of a router: which of its rules may match a path.
+
+`tornadopy.routing` asks it for each request. It leaves out rules that certainly do not match, never changes their
+order, and knows nothing of what they lead to.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tornado.routing import PathMatches, Rule
+
+from tornadopy.utils.patterns import literal_of
+
+__all__ = ["Candidate", "RouteIndex"]
+
+
+class Candidate(NamedTuple):
+    """A rule that may match.
+
+    Attributes:
+        rule: The rule.
+        is_certain: Whether it does match, and takes nothing out of the path.
+    """
+
+    rule: Rule
+    is_certain: bool
+
+
+class RouteIndex:
+    """The rules of a router, by the literal beginning of their patterns.
+
+    A path that a rule spells out costs one look into a dictionary, however many rules there are; any other costs one
+    for each different length of the literal beginnings. Rules whose pattern begins with something else, and rules that
+    do not look at the path alone, are candidates for every path.
+
+    Args:
+        rules: In the order in which they are tried.
+        matchers: The classes of matchers that are known to look at the path by their expression alone.
+
+    .. versionadded:: 2.0
+    """
+
+    def __init__(self, rules: Sequence[Rule], matchers: frozenset[type] = frozenset({PathMatches})) -> None:
+        self._possible = [Candidate(rule, is_certain=False) for rule in rules]
+        self._by_prefix: dict[str, list[int]] = defaultdict(list)
+        paths: dict[str, list[int]] = defaultdict(list)
+        for place, rule in enumerate(rules):
+            literals = _literals(rule, matchers)
+            for path in literals.paths:
+                paths[path].append(place)
+            if not literals.paths:
+                self._by_prefix[literals.prefix].append(place)
+        self._lengths = sorted({len(prefix) for prefix in self._by_prefix})
+        self._by_path = {path: self._with_prefixes(path, places) for path, places in paths.items()}
+
+    def find(self, path: str) -> Sequence[Candidate]:
+        """Return the rules that may match *path*, in their order."""
+        if "\n" in path:  # the "$" of an expression matches before a last line feed, too
+            return self._possible
+        known = self._by_path.get(path)
+        return known if known is not None else [self._possible[place] for place in self._prefixed(path)]
+
+    def _prefixed(self, path: str) -> list[int]:
+        found: list[int] = []
+        lists = 0
+        for length in self._lengths:
+            if length > len(path):
+                break
+            places = self._by_prefix.get(path[:length])
+            if places is not None:
+                found += places
+                lists += 1
+        if lists > 1:
+            found.sort()
+        return found
+
+    def _with_prefixes(self, path: str, certain: list[int]) -> tuple[Candidate, ...]:
+        places = sorted([*certain, *self._prefixed(path)])
+        spelled_out = set(certain)
+        return tuple(Candidate(self._possible[place].rule, place in spelled_out) for place in places)
+
+
+class _Literals(NamedTuple):
+    """What a rule says literally: the only *paths* that it matches, or else what all of them begin with."""
+
+    paths: tuple[str, ...]
+    prefix: str
+
+
+def _literals(rule: Rule, matchers: frozenset[type]) -> _Literals:
+    matcher = rule.matcher
+    if not isinstance(matcher, PathMatches) or type(matcher) not in matchers:
+        return _Literals((), "")
+    prefix, rest = literal_of(matcher.regex)
+    if rest == "$":
+        return _Literals((prefix,), prefix)
+    if rest == "/?$":
+        return _Literals((prefix, f"{prefix}/"), prefix)
+    return _Literals((), prefix)
