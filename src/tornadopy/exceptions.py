@@ -13,12 +13,17 @@
     ├── MissingExtraError           an optional dependency is not installed (also an ImportError)
     ├── CancelledWorkError          what a hook waited for has been cancelled
     ├── FlashMessageTooLarge        the flashed messages exceed what a cookie can hold
+    ├── CacheConnectionError        the server behind a cache cannot be reached, or does not answer in time
+    ├── InvalidCacheKey             a key that the cache cannot hold (also a ValueError)
+    ├── SerializationError          a value that a serializer cannot store or read (also a ValueError)
     └── HttpError                   an answer with an HTTP status (also a tornado.web.HTTPError)
         ├── HttpBadRequestError     400
         ├── HttpForbiddenError      403
         ├── Http404                 404
         ├── HttpNotAllowError       405
         └── Http500                 500
+
+The one warning, `CacheKeyWarning`, is a `RuntimeWarning`.
 
 A message says what is wrong, where, and what to do; an error that follows from another is chained to it.
 """
@@ -86,6 +91,22 @@ class CancelledWorkError(TornadopyError):
 
 class FlashMessageTooLarge(TornadopyError):
     """The flashed messages exceed what a cookie can hold."""
+
+
+class CacheConnectionError(TornadopyError):
+    """The server behind a cache cannot be reached, or does not answer within its time."""
+
+
+class InvalidCacheKey(TornadopyError, ValueError):
+    """A key that the server behind a cache cannot hold."""
+
+
+class CacheKeyWarning(RuntimeWarning):
+    """A key that some caches could not hold, though the one in use can."""
+
+
+class SerializationError(TornadopyError, ValueError):
+    """A value that a serializer cannot turn into bytes, or bytes that it cannot read."""
 
 
 class HttpError(TornadopyError, HTTPError):

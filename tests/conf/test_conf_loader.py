@@ -79,12 +79,14 @@ class TestLayers:
             Settings(debug=True)
 
     def test_the_modules_own_lists_stay_as_they_are(self, write_module: Any) -> None:
-        module = importlib.import_module(write_module("site_e", "INSTALLED_APPS = ['a']\nCACHES = {'x': {}}"))
+        module = importlib.import_module(
+            write_module("site_e", "INSTALLED_APPS = ['a']\nCACHES = {'x': {'BACKEND': 'a.B'}}")
+        )
         conf = Settings(module)
         module.INSTALLED_APPS.append("b")
         module.CACHES["x"]["BACKEND"] = "changed"
         assert conf.INSTALLED_APPS == ("a",)
-        assert conf.CACHES == {"x": {}}
+        assert conf.CACHES == {"x": {"BACKEND": "a.B"}}
 
     def test_no_default_is_shared(self) -> None:
         assert Settings(SESSION={"expires": 1}).SESSION.expires == 1

@@ -101,6 +101,18 @@ class Connections(TypedDict, total=False):
     connections: Required[list[Connection]]
 
 
+class CacheEntry(TypedDict, total=False):
+    """An entry of ``CACHES``: one cache. What ``LOCATION`` and ``OPTIONS`` may hold is for the backend to say."""
+
+    BACKEND: Required[str | type]
+    LOCATION: Any
+    TIMEOUT: float | None  # seconds; None: for ever
+    OPTIONS: dict[str, Any]
+    KEY_PREFIX: str
+    VERSION: int
+    KEY_FUNCTION: Any  # a function or its dotted name
+
+
 class Defaults:
     """The built-in value of every setting."""
 
@@ -150,7 +162,7 @@ class Defaults:
     ]  # fmt: skip
 
     # State
-    CACHES: dict[str, dict[str, Any]] = {
+    CACHES: dict[str, CacheEntry] = {
         "default": {"BACKEND": "tornadopy.cache.backends.localcache.LocMemCache", "LOCATION": "default"},
     }
     SESSION: SessionOptions = {

@@ -1,0 +1,157 @@
+"""The caches of a configuration, by their aliases: ``caches``, ``cache``, ``Application.caches``.
+
+An application starts and ends what its caches need; everybody else looks them up here. What a backend is, this module
+does not know.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Hashable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
+
+from tornadopy.cache.configuration import CacheSettings
+from tornadopy.cache.pings import Pings
+from tornadopy.conf import Settings, settings
+
+if TYPE_CHECKING:
+    from tornadopy.cache.backends.base import BaseCache
+
+__all__ = ["CacheHandler", "cache", "caches", "handler_of"]
+
+DEFAULT_ALIAS = "default"
+
+_log = logging.getLogger("tornadopy.tracelog")
+
+
+class CacheHandler:
+    """The caches of one configuration, each built when it is first asked for, and only once.
+
+    Args:
+        conf: The configuration, of which ``CACHES`` and ``PROJECT_PATH`` are read.
+
+    .. versionadded:: 2.0
+    """
+
+    def __init__(self, conf: Settings) -> None:
+        # NOTE: the configuration itself is not kept: handlers are found by it as long as somebody else keeps it.
+        self._settings = CacheSettings(conf.CACHES, conf.PROJECT_PATH)
+        self._lock = threading.Lock()
+        self._built: dict[str, BaseCache] = {}
+        self._shared: dict[Hashable, Any] = {}
+        self._pings = Pings()
+
+    def __getitem__(self, alias: str) -> BaseCache:
+        """Return the cache of that alias.
+
+        Raises:
+            ConfigError: There is none, or its entry in ``CACHES`` is wrong.
+            MissingExtraError: The library of its backend is not installed.
+        """
+        found = self._built.get(alias)
+        if found is not None:
+            return found
+        with self._lock:
+            if alias not in self._built:
+                self._built[alias] = self._build(alias)
+            return self._built[alias]
+
+    def __contains__(self, alias: object) -> bool:
+        return alias in self._settings
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._settings)
+
+    def create(self, alias: str) -> BaseCache:
+        """Return a new object for the cache of that alias, with connections of its own; nobody else gets it.
+
+        Raises:
+            ConfigError: There is no such alias, or its entry in ``CACHES`` is wrong.
+            MissingExtraError: The library of its backend is not installed.
+        """
+        with self._lock:
+            return self._build(alias)
+
+    def all(self, *, initialized_only: bool = False) -> list[BaseCache]:
+        """Return all caches; with *initialized_only*, those that have been built so far."""
+        return [self[alias] for alias in self if not initialized_only or alias in self._built]
+
+    def check(self) -> None:
+        """Look at every entry of ``CACHES`` without building anything.
+
+        Raises:
+            ConfigError: An entry is wrong.
+            MissingExtraError: The library of its backend is not installed.
+        """
+        for alias in self:
+            self._settings.read(alias)
+
+    def start_pings(self) -> None:
+        """Ping each cache that has a ``PING_INTERVAL`` from now on, in one task of the running event loop."""
+        self._pings.start({alias: self[alias] for alias in self if self._settings.is_pinged(alias)})
+
+    async def aclose(self) -> None:
+        """End the pings; close the connections of this event loop and of the threads. The next use opens new ones."""
+        await self._pings.end()
+        for alias, cache in list(self._built.items()):
+            try:
+                await cache.aclose()
+            except Exception:
+                _log.exception("the cache %r could not be closed", alias)
+
+    def _build(self, alias: str) -> BaseCache:
+        """Build the cache of that alias. The lock is held."""
+        made = self._settings.build(alias)
+        made.join(self._shared)
+        return made
+
+
+_handlers: WeakKeyDictionary[Settings, CacheHandler] = WeakKeyDictionary()
+_handlers_lock = threading.Lock()
+
+
+def handler_of(conf: Settings) -> CacheHandler:
+    """Return the caches of *conf*: always the same ones for the same configuration.
+
+    .. versionadded:: 2.0
+    """
+    with _handlers_lock:
+        found = _handlers.get(conf)
+        if found is None:
+            found = _handlers[conf] = CacheHandler(conf)
+        return found
+
+
+class CurrentCaches:
+    """The caches of the current request's application, else of the settings in force here."""
+
+    def __getitem__(self, alias: str) -> BaseCache:
+        return handler_of(settings.current())[alias]
+
+    def __contains__(self, alias: object) -> bool:
+        return alias in handler_of(settings.current())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(handler_of(settings.current()))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(handler_of(settings.current()), name)
+
+
+class DefaultCache:
+    """The cache ``default`` of `caches`, whichever that is where it is used."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(caches[DEFAULT_ALIAS], name)
+
+    def __contains__(self, key: object) -> bool:
+        return key in caches[DEFAULT_ALIAS]
+
+
+caches = cast("CacheHandler", CurrentCaches())
+"""The caches of the current request's application, else of the settings in force here."""
+
+cache = cast("BaseCache", DefaultCache())
+"""The cache with the alias ``default``."""
