@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from tornadopy.logger import ProcessLogTimedFileHandler, handlers
-from tornadopy.logger import filelock as filelock_module
+from tornadopy.utils import filelock as filelock_module
 
 Clock = Callable[[str], None]
 Build = Callable[..., ProcessLogTimedFileHandler]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,8 +79,7 @@ class CacheSettings(Mapping[str, Mapping[str, Any]]):
             check(f"{path}.OPTIONS", entry.get("OPTIONS", {}), backend.option_types)
         location = thaw(entry.get("LOCATION", ""))
         if backend.location_is_path:
-            check(f"{path}.LOCATION", location, str)
-            location = str(Path(self._project_path, location))
+            location = str(Path(self._project_path, _folder(f"{path}.LOCATION", location)))
         params = {key: value for key, value in thaw(entry).items() if key not in {"BACKEND", "LOCATION"}}
         return Plan(backend, location, params)
 
@@ -95,6 +95,13 @@ class CacheSettings(Mapping[str, Mapping[str, Any]]):
         hint = nearest(str(alias), self)
         advice = f"did you mean {hint!r}?" if hint else f"CACHES has {', '.join(map(repr, self)) or 'none'}"
         return f"there is no cache {alias!r}; {advice}"
+
+
+def _folder(path: str, location: Any) -> str:
+    folder = os.fspath(location) if isinstance(location, os.PathLike) else location
+    if not (isinstance(folder, str) and folder):
+        raise ConfigError(f"{path}: expected the path of a folder, got {location!r}")
+    return folder
 
 
 def _find_backend(path: str, value: str | type) -> type[BaseCache]:

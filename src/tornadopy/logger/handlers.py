@@ -31,8 +31,8 @@ from pathlib import Path
 from typing import Final
 
 from tornadopy.logger.appendfile import AppendFile, make_folder_of
-from tornadopy.logger.filelock import FileLock
 from tornadopy.logger.report import REPORT_INTERVAL, Trouble
+from tornadopy.utils.filelock import FileLock
 
 _DAY: Final = 24 * 60 * 60
 

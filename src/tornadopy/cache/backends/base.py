@@ -123,6 +123,8 @@ class BaseCache(BlockingCache):
         version: int | None = None,
     ) -> Any:
         """Do what `update` does. The updates of one key take turns, without holding a thread while they wait."""
+        if not self.has_io:
+            return self.update(key, function, timeout=timeout, version=version)
         async with self.turns.ahold(self.make_and_validate_key(key, version)):
             return await self._aupdate(key, function, timeout, version)
 

@@ -1,6 +1,6 @@
 """A lock between processes that lasts no longer than they do, and keeps a short note.
 
-The process-safe file handler calls this around every line. It knows neither logging nor rotation.
+The process-safe file handler of the logs and the file cache call this; it knows neither of them.
 
 The kernel owns the lock: it is given back when its holder dies, however it dies. On POSIX it is taken with ``flock``,
 which belongs to the open file, not to the process: two handlers in one process exclude each other too, and a child made
@@ -59,14 +59,18 @@ class FileLock:
     Args:
         path: The lock file; its content is the note.
         patience: Seconds to wait for the lock. A holder that was stopped (by a debugger, a frozen container) must not
-            stop everybody else: who has waited in vain once does not wait at all for a minute.
+            stop everybody else.
+        impatience: Seconds for which one who has waited in vain does not wait at all.
+        mode: The permissions of the file if it is made here, less the process's umask.
 
     .. versionadded:: 2.0
     """
 
-    def __init__(self, path: str, *, patience: float = 1.0) -> None:
+    def __init__(self, path: str, *, patience: float = 1.0, impatience: float = _IMPATIENCE, mode: int = 0o666) -> None:
         self.path = path
         self._patience = patience
+        self._impatience = impatience
+        self._mode = mode
         self._impatient_until = 0.0
         self._file: FileIO | None = None
         self._pid = os.getpid()
@@ -85,7 +89,7 @@ class FileLock:
             self._pid = os.getpid()
         for _ in range(_REOPENINGS):
             if self._file is None:
-                self._file = FileIO(self.path, "r+", opener=_open_or_create)
+                self._file = FileIO(self.path, "r+", opener=self._open_or_create)
             if not self._wait(self._file):
                 return False
             if os.fstat(self._file.fileno()).st_nlink > 0:
@@ -135,9 +139,8 @@ class FileLock:
             if _try_lock(file):
                 return True
             pause = min(pause * 2, _LONGEST_PAUSE)
-        self._impatient_until = time.monotonic() + _IMPATIENCE
+        self._impatient_until = time.monotonic() + self._impatience
         return False
 
-
-def _open_or_create(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CREAT, 0o666)
+    def _open_or_create(self, path: str, flags: int) -> int:
+        return os.open(path, flags | os.O_CREAT, self._mode)

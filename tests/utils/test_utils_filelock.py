@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tornadopy.logger.filelock import FileLock
+from tornadopy.utils.filelock import FileLock
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="descriptors and signals of POSIX")
 
 HOLDER = """
 import sys, time
-from tornadopy.logger.filelock import FileLock
+from tornadopy.utils.filelock import FileLock
 lock = FileLock(sys.argv[1])
 print(lock.acquire(), flush=True)
 time.sleep(60)
@@ -123,7 +123,7 @@ def test_a_file_that_vanishes_each_time_ends_in_no_lock(tmp_path: Path, monkeypa
 
     lock = FileLock(str(tmp_path / "x.lock"))
     with monkeypatch.context() as patched:
-        patched.setattr("tornadopy.logger.filelock.os.fstat", lambda descriptor: Unlinked)
+        patched.setattr("tornadopy.utils.filelock.os.fstat", lambda descriptor: Unlinked)
         assert not lock.acquire()
 
 
@@ -136,7 +136,7 @@ def test_a_forked_child_does_not_share_its_parents_lock(tmp_path: Path) -> None:
     """``flock`` does not exclude a child that goes on with the descriptor it has inherited."""
     script = """
 import os, sys
-from tornadopy.logger.filelock import FileLock
+from tornadopy.utils.filelock import FileLock
 lock = FileLock(sys.argv[1], patience=0.01)
 assert lock.acquire()
 if (child := os.fork()) == 0:
