@@ -66,8 +66,8 @@ def _reporting(method: Callable[Concatenate[CacheFolder, P], T]) -> Callable[Con
             return method(self, *args, **kwargs)
         except OSError as exc:
             raise CacheConnectionError(
-                f"the file cache in {self.path!r} cannot be used: {exc.strerror or exc}; may this user write there, and "
-                "is there space?"
+                f"the file cache in {self.path!r} cannot be used: {exc.strerror or exc}; may this user write there, "
+                "and is there space?"
             ) from exc
 
     return call
