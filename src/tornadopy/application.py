@@ -19,6 +19,7 @@ from tornado.routing import AnyMatches, DefaultHostMatches, HostMatches, Rule
 from tornado.web import OutputTransform, RequestHandler
 
 from tornadopy import apps
+from tornadopy.cache.handler import handler_of
 from tornadopy.conf import Settings, settings
 from tornadopy.conf.security import check_secrets
 from tornadopy.conf.values import thaw
@@ -56,6 +57,7 @@ class Application(tornado.web.Application):
 
     Attributes:
         conf: The application's own, frozen configuration.
+        caches: The caches of that configuration, by alias.
         pipeline: The hooks of its middlewares.
         served_classes: The class that serves what is routed to a handler class.
         whitelist: Whom the decorator ``whitelisted`` lets in.
@@ -86,6 +88,8 @@ class Application(tornado.web.Application):
         **tornado_settings: Any,
     ) -> None:
         self.conf = settings.current() if conf is None else conf
+        self.caches = handler_of(self.conf)
+        self.caches.build()
         self.on_startup: list[LifecycleHook] = []
         self.on_shutdown: list[LifecycleHook] = []
         self.active: set[LifecycleHandler] = set()
@@ -259,7 +263,7 @@ class Application(tornado.web.Application):
         check_secrets(self.conf, self.settings, self.pipeline.middlewares, missing=missing)
 
     async def startup(self) -> None:
-        """Run the start-up hooks: those of the apps in their order, then `on_startup`.
+        """Run the start-up hooks: those of the apps in their order, then `on_startup`; begin to ping the caches.
 
         If one fails, the shut-down hooks run.
 
@@ -276,11 +280,12 @@ class Application(tornado.web.Application):
         except BaseException:
             await self.shutdown()
             raise
+        self.caches.start_pings()
         if self._reloads:
             reload.start()
 
     async def shutdown(self) -> None:
-        """Run the shut-down hooks in reverse order, each of them even if another fails."""
+        """Run the shut-down hooks in reverse order, each of them even if another fails, then close the caches."""
         started, self._started = self._started, None
         if started is None:
             return
@@ -289,6 +294,7 @@ class Application(tornado.web.Application):
                 await _call(hook, self)
             except Exception:
                 logging.getLogger("tornado.application").exception("Error in the shut-down hook %r", hook)
+        await self.caches.aclose()
 
     def listen(self, port: int, address: str | None = None, *, backlog: int = 4096, **kwargs: Any) -> HTTPServer:
         """Start a stock HTTP server for this application; see Tornado's.

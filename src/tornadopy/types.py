@@ -36,3 +36,43 @@ class TemplateLoader(Protocol):
     def reset(self) -> None:
         """Forget what has been compiled."""
         ...
+
+
+class PageHandler(Protocol):
+    """What ``cache_page`` needs of a handler; `tornado.web.RequestHandler` has its shape."""
+
+    request: Any
+    locale: Any
+    _headers: Any
+    _write_buffer: list[bytes]
+    _finished: bool
+    _auto_finish: bool
+    _headers_written: bool
+
+    def get_status(self) -> int:
+        """Return the status code of the response."""
+        ...
+
+    def clear_header(self, name: str) -> None:
+        """Take a header out of the response."""
+        ...
+
+    def add_header(self, name: str, value: Any) -> None:
+        """Add a header to the response."""
+        ...
+
+    def set_header(self, name: str, value: Any) -> None:
+        """Set a header of the response."""
+        ...
+
+    def write(self, chunk: Any) -> None:
+        """Append to the body of the response."""
+        ...
+
+    def finish(self, chunk: Any = None) -> Any:
+        """Finish the response."""
+        ...
+
+    def flush(self, include_footers: bool = False) -> Any:
+        """Send what there is of the response."""
+        ...

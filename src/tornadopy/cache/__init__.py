@@ -10,19 +10,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tornadopy.cache.decorators import cache_page, cached
     from tornadopy.cache.handler import CacheHandler, cache, caches
     from tornadopy.exceptions import CacheConnectionError, CacheKeyWarning, InvalidCacheKey
 
 _HOMES = {
     "CacheHandler": "tornadopy.cache.handler",
     "cache": "tornadopy.cache.handler",
+    "cache_page": "tornadopy.cache.decorators",
+    "cached": "tornadopy.cache.decorators",
     "caches": "tornadopy.cache.handler",
     "CacheConnectionError": "tornadopy.exceptions",
     "CacheKeyWarning": "tornadopy.exceptions",
     "InvalidCacheKey": "tornadopy.exceptions",
 }
 
-__all__ = ["CacheConnectionError", "CacheHandler", "CacheKeyWarning", "InvalidCacheKey", "cache", "caches"]
+__all__ = [
+    "CacheConnectionError",
+    "CacheHandler",
+    "CacheKeyWarning",
+    "InvalidCacheKey",
+    "cache",
+    "cache_page",
+    "cached",
+    "caches",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -59,10 +59,6 @@ class CacheSettings(Mapping[str, Mapping[str, Any]]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def is_pinged(self, alias: str) -> bool:
-        """Whether the cache of that alias has a ``PING_INTERVAL``."""
-        return bool((self[alias].get("OPTIONS") or {}).get("PING_INTERVAL"))
-
     def read(self, alias: str) -> Plan:
         """Return what the cache of that alias is built from.
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from tornadopy.cache.configuration import CacheSettings
+from tornadopy.cache.outages import Outages
 from tornadopy.cache.pings import Pings
 from tornadopy.conf import Settings, settings
+from tornadopy.exceptions import MissingExtraError
 
 if TYPE_CHECKING:
     from tornadopy.cache.backends.base import BaseCache
@@ -32,16 +34,20 @@ class CacheHandler:
     Args:
         conf: The configuration, of which ``CACHES`` and ``PROJECT_PATH`` are read.
 
+    Attributes:
+        outages: Which of the caches do not answer.
+
     .. versionadded:: 2.0
     """
 
     def __init__(self, conf: Settings) -> None:
         # NOTE: the configuration itself is not kept: handlers are found by it as long as somebody else keeps it.
         self._settings = CacheSettings(conf.CACHES, conf.PROJECT_PATH)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a backend may look up another while it is built
         self._built: dict[str, BaseCache] = {}
         self._shared: dict[Hashable, Any] = {}
-        self._pings = Pings()
+        self.outages = Outages()
+        self._pings = Pings(self.outages)
 
     def __getitem__(self, alias: str) -> BaseCache:
         """Return the cache of that alias.
@@ -78,19 +84,23 @@ class CacheHandler:
         """Return all caches; with *initialized_only*, those that have been built so far."""
         return [self[alias] for alias in self if not initialized_only or alias in self._built]
 
-    def check(self) -> None:
-        """Look at every entry of ``CACHES`` without building anything.
+    def build(self) -> None:
+        """Build all caches, so that an entry of ``CACHES`` that is wrong shows at the start; nothing is connected.
+
+        A cache whose library is not installed is named in the log; it is an error where it is used.
 
         Raises:
             ConfigError: An entry is wrong.
-            MissingExtraError: The library of its backend is not installed.
         """
         for alias in self:
-            self._settings.read(alias)
+            try:
+                self[alias]
+            except MissingExtraError as exc:
+                _log.warning("CACHES[%r]: %s", alias, exc)
 
     def start_pings(self) -> None:
-        """Ping each cache that has a ``PING_INTERVAL`` from now on, in one task of the running event loop."""
-        self._pings.start({alias: self[alias] for alias in self if self._settings.is_pinged(alias)})
+        """Ping each cache built so far that has a ``PING_INTERVAL``, in one task of the running event loop."""
+        self._pings.start(dict(self._built))
 
     async def aclose(self) -> None:
         """End the pings; close the connections of this event loop and of the threads. The next use opens new ones."""

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from typing import Protocol
 
+from tornadopy.cache.outages import Outages
 from tornadopy.exceptions import CacheConnectionError
 
 _log = logging.getLogger("tornadopy.tracelog")
@@ -27,11 +28,15 @@ class Pinged(Protocol):
 
 
 class Pings:
-    """The task that pings, while there is one."""
+    """The task that pings, while there is one.
 
-    def __init__(self) -> None:
+    Args:
+        outages: Where silence is reported.
+    """
+
+    def __init__(self, outages: Outages) -> None:
+        self._outages = outages
         self._task: asyncio.Task[None] | None = None
-        self._silent: set[str] = set()
 
     def start(self, caches: Mapping[str, Pinged]) -> None:
         """Ping each of *caches*, by alias, now and after each of its intervals; call it in the event loop."""
@@ -58,16 +63,11 @@ class Pings:
             due[alias] = loop.time() + intervals[alias]
 
     async def _ping(self, alias: str, cache: Pinged) -> None:
-        """Ping one cache; say in the log when its server falls silent and when it answers again, and not in between."""
         try:
             await cache.aping()
         except CacheConnectionError as exc:
-            if alias not in self._silent:
-                _log.warning("the cache %r does not answer its pings: %s", alias, exc)
-            self._silent.add(alias)
+            self._outages.failed(alias, exc)
         except Exception:
             _log.exception("the cache %r could not be pinged", alias)
         else:
-            if alias in self._silent:
-                _log.warning("the cache %r answers its pings again", alias)
-            self._silent.discard(alias)
+            self._outages.answered(alias)

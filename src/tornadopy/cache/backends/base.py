@@ -112,7 +112,8 @@ class BaseCache(BlockingCache):
 
     async def aclose(self) -> None:
         """Close the connections of this event loop, and those of `close`; the next call opens new ones."""
-        await self._run(self.close)
+        if type(self).close is not BlockingCache.close:
+            await self._run(self.close)
 
     async def aupdate(
         self,

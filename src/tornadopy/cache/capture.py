@@ -1,0 +1,172 @@
+"""A page as a handler's method makes it: what is kept of it, and how a later request gets it.
+
+`tornadopy.cache.pages` uses it. It knows a handler only by the protocol `tornadopy.types.PageHandler`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any, TypeAlias
+
+from tornadopy.cache.freshness import NOT_SHARED, parse_cache_control, set_freshness, set_vary
+from tornadopy.types import PageHandler
+
+Page: TypeAlias = dict[str, Any]
+"""A page in values of JSON, so that every serializer can keep it."""
+
+CREDENTIALS = ("Authorization", "X-Token")
+"""Request headers that say who is asking."""
+
+_OF_ONE_RESPONSE = frozenset({"age", "connection", "date", "server", "set-cookie", "transfer-encoding", "x-request-id"})
+
+
+class Capture:
+    """Look on while a method makes its page, and take it down at the moment when it is finished.
+
+    That moment is before any ``response`` hook of a middleware: they see the page whenever it is sent.
+
+    Args:
+        handler: The handler, whose `finish` and `flush` are watched until `release`.
+        timeout: Seconds that the page will be kept.
+        vary: As in ``cache_page``.
+        language: Whether the page is kept for each language by itself.
+
+    Attributes:
+        page: The page; None: there is none that may be kept.
+        vary: The names of the request headers that it depends on.
+    """
+
+    def __init__(self, handler: PageHandler, timeout: float, *, vary: tuple[str, ...] | None, language: bool) -> None:
+        self.page: Page | None = None
+        self.vary: list[str] = []
+        self._handler = handler
+        self._timeout = timeout
+        self._wanted_vary = vary
+        self._language = language
+        self._headers_before = _headers_of(handler)
+        self._had_cookies = _has_read_cookies(handler)
+        self._had_user = "_current_user" in vars(handler)
+        self._shadowed: dict[str, Any] = {
+            name: vars(handler)[name] for name in ("finish", "flush") if name in vars(handler)
+        }
+        handler.finish = self._finish  # type: ignore[method-assign]  # for this request alone, until it is released
+        handler.flush = self._flush  # type: ignore[method-assign]
+        self._is_watching = True
+
+    def release(self) -> None:
+        """Watch no longer."""
+        if self._is_watching:
+            self._is_watching = False
+            for name in ("finish", "flush"):
+                vars(self._handler).pop(name, None)
+            vars(self._handler).update(self._shadowed)
+
+    def _finish(self, *args: Any, **kwargs: Any) -> Any:
+        self.release()
+        if self._is_shareable():
+            set_freshness(self._handler, self._timeout)
+            self.vary = set_vary(self._handler, self._dependencies())
+            if self._handler.get_status() == 200 and self._timeout > 0:
+                self.page = self._take(*args, **kwargs)
+        return self._handler.finish(*args, **kwargs)
+
+    def _flush(self, *args: Any, **kwargs: Any) -> Any:
+        self.release()  # a streamed page is not kept
+        return self._handler.flush(*args, **kwargs)
+
+    def _take(self, chunk: Any = None) -> Page | None:
+        """Return the page that `finish` completes with *chunk*."""
+        kept_chunk = None if chunk is None else _to_text(chunk)
+        if chunk is not None and kept_chunk is None:
+            return None
+        return {
+            "headers": _changed(self._headers_before, _headers_of(self._handler)),
+            "body": _to_text(b"".join(self._handler._write_buffer)),
+            "chunk": kept_chunk,
+            "time": time.time(),
+        }
+
+    def _is_shareable(self) -> bool:
+        handler, headers = self._handler, self._handler._headers
+        sets_cookies = bool(getattr(handler, "_new_cookie", None)) or "Set-Cookie" in headers
+        forbidden = NOT_SHARED.intersection(parse_cache_control(",".join(headers.get_list("Cache-Control"))))
+        varies_by_anything = "*" in ",".join(headers.get_list("Vary"))
+        is_made = handler.get_status() in {200, 304} and not handler._headers_written
+        return is_made and not sets_cookies and not forbidden and not varies_by_anything
+
+    def _dependencies(self) -> list[str]:
+        """Return the names of the request headers that the page depends on, as far as can be seen here."""
+        handler = self._handler
+        names = [name for name in CREDENTIALS if handler.request.headers.get(name)]
+        if self._language and "_locale" in vars(handler):
+            names.append("Accept-Language")
+        # SECURITY: a form with the XSRF token of one client is of no use to another, and none of his business.
+        if hasattr(handler, "_xsrf_token") or (self._wanted_vary is None and self._is_personal()):
+            names.append("Cookie")
+        return [*names, *(self._wanted_vary or ())]
+
+    def _is_personal(self) -> bool:
+        """Whether the method has read cookies, or the user where there may be one."""
+        handler = self._handler
+        # NOTE: Tornado asks for the user whenever it renders a template, also where nobody can log in.
+        knows_users = self._had_user or type(handler).get_current_user.__module__ != "tornado.web"  # type: ignore[attr-defined]
+        has_asked_for_user = "_current_user" in vars(handler) and knows_users
+        return has_asked_for_user or (_has_read_cookies(handler) and not self._had_cookies)
+
+
+def replay(handler: PageHandler, page: Page) -> None:
+    """Finish the response of *handler* with *page*."""
+    for name, values in page["headers"]:
+        handler.clear_header(name)
+        for value in values:
+            handler.add_header(name, value)
+    handler.set_header("Age", str(max(0, int(time.time() - page["time"]))))
+    body = _from_text(page["body"])
+    if body:
+        handler.write(body)
+    handler.finish(*(() if page["chunk"] is None else (_from_text(page["chunk"]),)))
+
+
+def _headers_of(handler: PageHandler) -> dict[str, list[str]]:
+    headers: dict[str, list[str]] = {}
+    for name, value in handler._headers.get_all():
+        headers.setdefault(name, []).append(value)
+    return headers
+
+
+def _changed(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[list[Any]]:
+    """Return the headers that the method has set, changed or cleared: those of others are set anew for each request."""
+    names = [name for name in {**before, **after} if name.lower() not in _OF_ONE_RESPONSE]
+    return [[name, after.get(name, [])] for name in names if before.get(name) != after.get(name)]
+
+
+def _has_read_cookies(handler: PageHandler) -> bool:
+    return "_cookies" in vars(handler.request)  # Tornado parses them when they are first asked for
+
+
+def _to_text(chunk: Any) -> list[str] | None:
+    """Return a chunk as text, with its kind; None if it is nothing that Tornado's own handlers write."""
+    if isinstance(chunk, str):
+        return ["text", chunk]
+    if isinstance(chunk, dict):
+        try:
+            return ["json", json.dumps(chunk)]
+        except (TypeError, ValueError):
+            return None
+    if not isinstance(chunk, bytes):
+        return None
+    try:
+        return ["utf-8", chunk.decode("utf-8")]
+    except UnicodeDecodeError:
+        return ["base64", base64.b64encode(chunk).decode("ascii")]
+
+
+def _from_text(pair: list[str]) -> Any:
+    kind, text = pair
+    if kind == "json":
+        return json.loads(text)
+    if kind == "base64":
+        return base64.b64decode(text)
+    return text.encode("utf-8") if kind == "utf-8" else text
