@@ -26,8 +26,12 @@ def parse_cache_control(value: str) -> dict[str, str | None]:
 
 def parse_names(values: Iterable[str]) -> list[str]:
     """Return the names in the values of ``Vary`` headers, each once, as they are spelled there."""
-    names = (name.strip() for value in values for name in value.split(","))
-    return list({name.lower(): name for name in reversed([*names]) if name}.values())[::-1]
+    found: dict[str, str] = {}
+    for value in values:
+        for name in value.split(","):
+            if name.strip():
+                found.setdefault(name.strip().lower(), name.strip())
+    return list(found.values())
 
 
 def set_freshness(handler: PageHandler, seconds: float) -> None:
