@@ -790,6 +790,20 @@ class Updating:
         assert cache.get("key") == {number: number for number in range(160)}
         assert len(cache.backend.turns) == 0
 
+    def test_counting_in_the_middle_of_an_update_is_not_lost(self, cache: Caller) -> None:
+        """The function takes its time, so that the others come in between."""
+
+        def add_slowly(value: int) -> int:
+            time.sleep(0.001)
+            return value + 1
+
+        cache.set("key", 0)
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(20):
+                pool.submit(cache.backend.update, "key", add_slowly)
+                pool.submit(cache.backend.incr, "key")
+        assert cache.get("key") == 40
+
     def test_a_thousand_updates_in_tasks_lose_nothing(self, cache: Caller) -> None:
         async def main() -> None:
             backend = cache.backend
