@@ -168,5 +168,5 @@ def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
         return import_module(name, *args)
 
     monkeypatch.setattr(builtins, "__import__", without_msgpack)
-    with pytest.raises(MissingExtraError, match=r"pip install 'tornadopy\[msgpack\]'"):
+    with pytest.raises(MissingExtraError, match=r"install the extra tornadopy\[msgpack\]"):
         make_serializer("msgpack")

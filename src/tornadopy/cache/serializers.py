@@ -103,7 +103,7 @@ class MsgpackSerializer:
             import msgpack  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
         except ImportError as exc:
             raise MissingExtraError(
-                "the serializer 'msgpack' needs the library of that name: pip install 'tornadopy[msgpack]'"
+                "msgpack is not installed: install the extra tornadopy[msgpack] (see README, Installation)"
             ) from exc
         self._pack: Callable[..., bytes] = msgpack.packb
         self._unpack: Callable[..., Any] = msgpack.unpackb
