@@ -525,6 +525,31 @@ class TestWhoSharesAPage:
                 assert running.get("/", Cookie="user=ann").body == b"ann"
             assert made(running) == 2
 
+    def test_so_is_one_that_uses_what_a_middleware_keeps_of_the_client(self) -> None:
+        """That is how a session tells that it has been used, though its middleware reads the cookie before."""
+
+        class Kept:
+            def __init__(self, name: str) -> None:
+                self._name = name
+                self.is_used = False
+
+            @property
+            def name(self) -> str:
+                self.is_used = True
+                return self._name
+
+        class Keeping:
+            def process_request(self, handler: Any, clear: Any) -> None:
+                handler.kept = handler.context.state[Keeping] = Kept(handler.get_cookie("who", "nobody"))
+
+        for work, count in ((lambda self: self.write(self.kept.name), 3), (lambda self: self.write("all"), 1)):
+            with site(page(work), Keeping) as running:
+                for _ in range(2):
+                    for who in ("ann", "bob", "nobody"):
+                        body = running.get("/", Cookie=f"who={who}").body.decode()
+                        assert body == (who if count == 3 else "all")
+                assert made(running) == count
+
     def test_the_site_may_say_that_it_is_for_all_the_same(self) -> None:
         class Users(Made):
             def prepare(self) -> None:

@@ -108,12 +108,13 @@ class Capture:
         return [*names, *(self._wanted_vary or ())]
 
     def _is_personal(self) -> bool:
-        """Whether the method has read cookies, or the user where there may be one."""
+        """Whether the method has read cookies or the session, or the user where there may be one."""
         handler = self._handler
         # NOTE: Tornado asks for the user whenever it renders a template, also where nobody can log in.
         knows_users = self._had_user or type(handler).get_current_user.__module__ != "tornado.web"  # type: ignore[attr-defined]
         has_asked_for_user = "_current_user" in vars(handler) and knows_users
-        return has_asked_for_user or (_has_read_cookies(handler) and not self._had_cookies)
+        has_read_cookies = _has_read_cookies(handler) and not self._had_cookies
+        return has_asked_for_user or has_read_cookies or _has_used_state(handler)
 
 
 def replay(handler: PageHandler, page: Page) -> None:
@@ -144,6 +145,12 @@ def _changed(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[
 
 def _has_read_cookies(handler: PageHandler) -> bool:
     return "_cookies" in vars(handler.request)  # Tornado parses them when they are first asked for
+
+
+def _has_used_state(handler: PageHandler) -> bool:
+    """Whether something of this client that a middleware keeps for the request, such as a session, has been used."""
+    context = getattr(handler, "context", None)  # a handler of a plain Tornado application has none
+    return context is not None and any(getattr(each, "is_used", False) for each in context.state.values())
 
 
 def _to_text(chunk: Any) -> list[str] | None:
