@@ -250,7 +250,7 @@ def test_importing_everything_does_no_work_and_patches_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["conf", "handler", "application", "routing", "webserver", "logger", "signal", "dispatch"]
+    "name", ["conf", "handler", "application", "routing", "webserver", "logger", "signal", "dispatch", "cache"]
 )
 def test_each_room_can_be_entered_first(name: str) -> None:
     """No module relies on another one having been imported before it."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from support.server import make_application, serving
+from support.server import SECRET, make_application, serving
 from tornadopy.application import Application
 from tornadopy.cache import CacheHandler, cache, caches
 from tornadopy.cache.backends.base import BaseCache
@@ -25,6 +25,7 @@ from tornadopy.cache.handler import handler_of
 from tornadopy.conf import Settings, settings
 from tornadopy.exceptions import CacheConnectionError, ConfigError, MissingExtraError
 from tornadopy.handler import WebHandler
+from tornadopy.management.checks import find_problems
 
 LOCMEM = "tornadopy.cache.backends.localcache.LocMemCache"
 FILES = "tornadopy.cache.backends.filebased.FileBasedCache"
@@ -236,6 +237,18 @@ class TestWrongEntries:
         with pytest.raises(MissingExtraError, match="this cache needs a library"):
             handler["other"]
 
+    def test_the_command_check_names_both(self) -> None:
+        entries = {"default": {"BACKEND": LOCMEM}, "other": {"BACKEND": Missing}}
+        conf = {"DEBUG": True, "TORNADO_CONF": {"cookie_secret": SECRET}}
+        problems, application = find_problems(Settings(CACHES=entries, **conf))
+        assert application is not None
+        assert [str(each) for each in problems] == [
+            "W CACHES['other']: this cache needs a library: pip install 'tornadopy[library]'"
+        ]
+        problems, _ = find_problems(Settings(CACHES={"default": {"BACKEND": "nowhere.Cache"}}, **conf))
+        (problem,) = problems
+        assert str(problem).startswith("E CACHES['default'].BACKEND: cannot import 'nowhere.Cache'")
+
     def test_options_of_a_backend_of_ones_own_are_its_own_affair(self) -> None:
         assert make(x={"BACKEND": Noting, "OPTIONS": {"ANYTHING": 5}})["x"]
 
@@ -282,6 +295,15 @@ class TestGlobals:
             assert [one.get("/").body, one.get("/").body, two.get("/").body] == [b"1", b"2", b"1"]
         assert first.caches["default"].get("count") == 2
         assert second.caches["default"].get("count") == 1
+
+    def test_looking_at_them_needs_no_settings(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse() -> None:
+            raise AssertionError("the settings were read")
+
+        monkeypatch.setattr(type(settings), "current", lambda self: refuse())
+        for each in (cache, caches):
+            assert not hasattr(each, "__wrapped__")
+            assert repr(each)
 
     def test_a_script_with_the_applications_settings_sees_its_caches(self) -> None:
         application = make_application()

@@ -31,6 +31,8 @@ NAMES = [
     "tornadopy.middleware.session.SignalMiddleware",
     "tornadopy.httpmodule.BaseHttpModule",
     "tornadopy.httpmodule.httpmodule.HttpModuleMiddleware",
+    "tornadopy.cache.backends.base.BaseCache",
+    "tornadopy.cache.backends.localcache.LocMemCache",
     "tornadopy.decorators.async_execute.async_execute",
     "tornadopy.decorators.whitelist.whitelisted",
     "tornadopy.signal.call_started",

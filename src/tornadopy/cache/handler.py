@@ -127,11 +127,17 @@ def handler_of(conf: Settings) -> CacheHandler:
 
     .. versionadded:: 2.0
     """
-    with _handlers_lock:
-        found = _handlers.get(conf)
-        if found is None:
-            found = _handlers[conf] = CacheHandler(conf)
-        return found
+    found = _handlers.get(conf)
+    if found is None:
+        with _handlers_lock:
+            found = _handlers.setdefault(conf, CacheHandler(conf))
+    return found
+
+
+def _refuse_special(name: str) -> None:
+    """Refuse the names for which those ask who look at all objects of a module; there may be no settings to read."""
+    if name.startswith("__"):
+        raise AttributeError(name)
 
 
 class CurrentCaches:
@@ -147,6 +153,7 @@ class CurrentCaches:
         return iter(handler_of(settings.current()))
 
     def __getattr__(self, name: str) -> Any:
+        _refuse_special(name)
         return getattr(handler_of(settings.current()), name)
 
 
@@ -154,6 +161,7 @@ class DefaultCache:
     """The cache ``default`` of `caches`, whichever that is where it is used."""
 
     def __getattr__(self, name: str) -> Any:
+        _refuse_special(name)
         return getattr(caches[DEFAULT_ALIAS], name)
 
     def __contains__(self, key: object) -> bool:
