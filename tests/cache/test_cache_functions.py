@@ -570,6 +570,32 @@ class TestWithoutTheCache:
                 plain.invalidate()
 
 
+class TestMistakes:
+    @pytest.mark.parametrize("timeout", ["60", True, [], len, lambda: None])
+    def test_a_time_that_is_none_is_an_error_at_once(self, timeout: Any) -> None:
+        """Such as in @cached without parentheses."""
+        with pytest.raises(ArgumentError, match=r"cached: expected a number of seconds, as in @cached\(60\)"):
+            cached(timeout)
+
+    def test_what_is_no_function_is_refused(self) -> None:
+        def generate() -> Iterator[int]:
+            yield 1
+
+        async def generate_later() -> Any:
+            yield 1
+
+        for wrong, message in (
+            (classmethod(len), "put it below @classmethod"),
+            (staticmethod(len), "put it below @staticmethod"),
+            (int, "cached decorates functions and methods, not <class 'int'>"),
+            (5, "cached decorates functions and methods, not 5"),
+            (generate, "is a generator, which can be used up only once"),
+            (generate_later, "is a generator, which can be used up only once"),
+        ):
+            with pytest.raises(ArgumentError, match=message):
+                cached(60)(wrong)  # type: ignore[call-overload]
+
+
 PROCESS = """
 import asyncio, sys, time
 from pathlib import Path

@@ -19,6 +19,7 @@ from tornado import gen, locale
 
 from support.server import Site, make_application, serving, wait_for
 from tornadopy.cache import cache_page
+from tornadopy.cache.backends.localcache import LocMemCache
 from tornadopy.exceptions import ArgumentError, Http404
 from tornadopy.handler import ApiHandler, WebHandler
 
@@ -771,6 +772,36 @@ class TestStampede:
             count = made(running)
             assert [running.get("/", X_Colour=colour).body.decode() for colour in colours] == colours
             assert made(running) == count
+
+    def test_a_page_that_comes_while_one_begins_to_make_it_is_taken(self) -> None:
+        """Between looking for the page and making it, another request may have been through with it."""
+
+        class Late(LocMemCache):
+            overlooked = 0
+
+            async def aget(self, key: Any, default: Any = None, version: int | None = None) -> Any:
+                found = await super().aget(key, default, version)
+                if isinstance(found, dict) and not self.overlooked:
+                    self.overlooked += 1
+                    return default
+                return found
+
+        with site(page(lambda self: self.write("page")), CACHES={"default": {"BACKEND": Late}}) as running:
+            assert [running.get("/").body for _ in range(3)] == [b"page"] * 3
+            assert running.application.caches["default"].overlooked == 1
+            assert made(running) == 1
+
+    def test_a_method_that_calls_itself_does_not_wait_for_itself(self) -> None:
+        class Page(Made):
+            @cache_page(60)
+            async def get(self) -> None:
+                if self.note() == 1:
+                    await self.get()
+                else:
+                    self.write("inner")
+
+        with site(Page) as running:
+            assert [running.get("/").body, running.get("/").body] == [b"inner", b"inner"]
 
     def test_nothing_is_left_behind(self) -> None:
         handler = page(lambda self: self.write("x"))
