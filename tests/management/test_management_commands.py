@@ -309,6 +309,7 @@ class TestRunserver:
     def test_a_signal_ends_it_with_status_0(self, tmp_path: Path, number: signal.Signals) -> None:
         port = free_port()
         with serving("-m", "tornadopy", "runserver", str(port), cwd=make_project(tmp_path), port=port) as process:
+            fetch(f"http://127.0.0.1:{port}/")  # the socket listens before the server is up
             process.send_signal(number)
             assert process.wait(20) == 0
 
