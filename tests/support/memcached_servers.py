@@ -1,7 +1,7 @@
 """Real Memcached servers for tests.
 
-The fixture `memcached_server` is known to all tests (`tests/conftest.py`), lives as long as the test run and is empty at the
-start of each test; what a test kills or stops, it makes itself: `with running_memcached() as server`.
+The fixture `memcached_server` is known to all tests (`tests/conftest.py`), lives as long as the test run and is empty
+at the start of each test; what a test kills or stops, it makes itself: `with running_memcached() as server`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from pymemcache.client.base import Client
+
 from support.processes import ServerProcess, find_program, short_folder
 
 

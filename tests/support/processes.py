@@ -1,7 +1,7 @@
-"""Servers of other projects, such as redis-server, as processes of a test: on free ports of 127.0.0.1, in a folder of their own.
+"""Servers of other projects, such as redis-server, as processes of a test: on free ports of 127.0.0.1, in own folders.
 
-A test may kill a server (SIGKILL), stop it (SIGSTOP: it accepts connections and answers nothing), let it go on, and start it
-again on the same port.
+A test may kill a server (SIGKILL), stop it (SIGSTOP: it accepts connections and answers nothing), let it go on, and
+start it again on the same port.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+
 from support.server import wait_for
 
 STARTING = 20.0  # seconds that a server may take to start, on a busy machine

@@ -1,7 +1,7 @@
 """Real Redis servers for tests: one, a Cluster of three masters, a master and a replica under a Sentinel.
 
-The fixtures are known to all tests (`tests/conftest.py`). `redis_server` lives as long as the test run and is empty at the
-start of each test; what a test kills or stops, it makes itself: `with running_redis() as server`.
+The fixtures are known to all tests (`tests/conftest.py`). `redis_server` lives as long as the test run and is empty at
+the start of each test; what a test kills or stops, it makes itself: `with running_redis() as server`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
+
 from support.processes import STARTING, ServerProcess, find_program, free_port, short_folder
 from support.server import wait_for
 
