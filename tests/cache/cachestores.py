@@ -17,6 +17,8 @@ import pytest
 from tornadopy.cache.backends.base import BaseCache
 from tornadopy.cache.backends.filebased import FileBasedCache
 from tornadopy.cache.backends.localcache import LocMemCache
+from tornadopy.cache.backends.memcached import MemcachedCache
+from tornadopy.cache.backends.rediscache import RedisCache
 
 
 @dataclass
@@ -56,9 +58,31 @@ def filebased(request: pytest.FixtureRequest) -> Iterator[Store]:
     yield Store(lambda params: FileBasedCache(folder, params))
 
 
+@contextlib.contextmanager
+def redis(request: pytest.FixtureRequest) -> Iterator[Store]:
+    server = request.getfixturevalue("redis_server")
+    yield Store(lambda params: RedisCache(server.address, params), tick=0.05, culls=False)
+
+
+@contextlib.contextmanager
+def redis_cluster(request: pytest.FixtureRequest) -> Iterator[Store]:
+    servers = request.getfixturevalue("redis_cluster")
+    yield Store(lambda params: RedisCache(f"redis+cluster://{servers[0].address}", params), tick=0.05, culls=False)
+
+
+@contextlib.contextmanager
+def memcached(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """Memcached counts time in whole seconds."""
+    server = request.getfixturevalue("memcached_server")
+    yield Store(lambda params: MemcachedCache(server.address, params), tick=1, refuses_keys=True, culls=False)
+
+
 STORES: dict[str, Callable[[pytest.FixtureRequest], contextlib.AbstractContextManager[Store]]] = {
     "locmem": locmem,
     "filebased": filebased,
+    "redis": redis,
+    "redis_cluster": redis_cluster,
+    "memcached": memcached,
 }
 
 

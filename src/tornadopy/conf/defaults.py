@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Required, TypedDict
 class AtLeast:
     """The least value that a number may have."""
 
-    minimum: int
+    minimum: float
 
 
 MERGED = "merged"
@@ -25,6 +25,8 @@ PORT = "port"
 PathText = Annotated[str, PATH]  # stored as text, whatever `os.PathLike` it was
 NotNegative = Annotated[int, AtLeast(0)]
 Positive = Annotated[int, AtLeast(1)]
+Seconds = Annotated[float, AtLeast(0.001)]  # to wait; without any, everything would be too late
+NotNegativeSeconds = Annotated[float, AtLeast(0)]
 LevelName = Annotated[str, LEVEL]
 PortNumber = Annotated[int | str | None, PORT]
 OpenGroup = Annotated[dict[str, Any], MERGED]

@@ -89,7 +89,8 @@ class RedisConnections:
         self._deadline = _sum(self.seconds, keywords["socket_connect_timeout"])
         self._names = [first.name, *(replica.name for replica in replicas)]
         self._replicas = [Health(self._options.retry_after) for _ in replicas]
-        self._lock = threading.Lock()
+        self._blocking_lock = threading.Lock()  # held while a Cluster is asked for its nodes
+        self._loops_lock = threading.Lock()
         self._blocking: list[Client] | None = None
         self._loops: dict[asyncio.AbstractEventLoop, LoopClients] = {}
         self._process = os.getpid()
@@ -105,7 +106,7 @@ class RedisConnections:
         """
         clients = self._blocking
         if clients is None:
-            with self._lock:
+            with self._blocking_lock:
                 if self._blocking is None:
                     with self._translating():
                         self._blocking = BLOCKING.make_clients(self.place, self._options)
@@ -132,7 +133,7 @@ class RedisConnections:
 
     def close(self) -> None:
         """Close the connections of the threads; the next call opens new ones."""
-        with self._lock:
+        with self._blocking_lock:
             clients, self._blocking = self._blocking, None
         for client in clients or ():
             for each in (client.native, *client.helpers):
@@ -143,7 +144,7 @@ class RedisConnections:
     def loop_clients(self) -> LoopClients:
         """Return the clients of the running event loop."""
         loop = asyncio.get_running_loop()
-        with self._lock:
+        with self._loops_lock:
             self._forget_parent()
             found = self._loops.get(loop)
             if found is None:
@@ -175,7 +176,7 @@ class RedisConnections:
 
     async def aclose(self) -> None:
         """Close the connections of this event loop, and of the threads; the next call opens new ones."""
-        with self._lock:
+        with self._loops_lock:
             self._forget_parent()
             here = self._loops.pop(asyncio.get_running_loop(), None)
         if here is not None:

@@ -9,11 +9,11 @@ import inspect
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Any
 
 from tornadopy.cache.backends.base import CacheOptions
 from tornadopy.cache.backends.health import DEFAULT_RETRY_AFTER
-from tornadopy.conf.defaults import AtLeast, NotNegative, Positive
+from tornadopy.conf.defaults import NotNegative, NotNegativeSeconds, Positive, Seconds
 from tornadopy.conf.schema import check
 from tornadopy.exceptions import ConfigError
 from tornadopy.utils.imports import import_string
@@ -22,8 +22,7 @@ SOCKET_TIMEOUT = 2.0
 MAX_CONNECTIONS = 50
 PROTOCOL = 2  # RESP2 asks for no handshake, and redis-py returns the same as with RESP3
 
-_SECONDS = Annotated[float, AtLeast(0)] | None
-_POOL = {"socket_timeout": _SECONDS, "socket_connect_timeout": _SECONDS, "max_connections": Positive}
+_POOL = {"socket_timeout": Seconds | None, "socket_connect_timeout": Seconds | None, "max_connections": Positive}
 
 # The logger package lies beside this one; `tornadopy check` shows what is said here.
 _log = logging.getLogger("tornadopy.tracelog")
@@ -37,8 +36,8 @@ class RedisOptions(CacheOptions, total=False):
     PASSWORD: str | None
     PARSER_CLASS: Any  # a class or its dotted name
     POOL_KWARGS: dict[str, Any]  # of a connection of redis-py, and max_connections
-    PING_INTERVAL: Annotated[float, AtLeast(0)] | None  # seconds; 0 or None: no pings
-    RETRY_AFTER: Annotated[float, AtLeast(0)]  # seconds for which a replica that has failed is not asked
+    PING_INTERVAL: NotNegativeSeconds | None  # seconds; 0 or None: no pings
+    RETRY_AFTER: NotNegativeSeconds  # seconds for which a replica that has failed is not asked
 
 
 @dataclass(frozen=True, slots=True)
