@@ -62,12 +62,13 @@ class MemcachedServer:
     """
 
     def __init__(self, address: Address | str, times: Times) -> None:
+        self._idle: list[Any] = []
         self.name = str(address) if isinstance(address, Address) else f"unix:{address}"
         self.health = Health(times.retry_after)
         self._address = address
         self._times = times
         self._lock = threading.Lock()
-        self._idle: list[Any] = []
+        self._era = 0  # how often the connections have been closed
         self._process = os.getpid()
 
     @contextmanager
@@ -79,30 +80,38 @@ class MemcachedServer:
                 down, until it is tried again. Or it has answered with an error; see `refusal_in`.
         """
         with self._noting():
+            era = self._era
             client = self._take() or self._dial()
             try:
                 yield client
             except BaseException:
                 client.close()
                 raise
-            self._give_back(client)
+            self._give_back(client, era)
 
     def ping(self) -> None:
         """Ask each idle connection for an answer, or a new one if there is none; raises as `connection` does."""
         with self._noting():
+            era = self._era
             clients = list(iter(self._take, None)) or [self._dial()]
             try:
                 for client in clients:
                     client.version()
             finally:
                 for client in clients:
-                    self._give_back(client)
+                    self._give_back(client, era)
 
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections, and those in use as soon as they are given back."""
         with self._lock:
+            self._era += 1
             idle, self._idle = self._idle, []
         for client in idle:
+            client.close()
+
+    def __del__(self) -> None:
+        # A call that ends after `close` leaves its connection behind; so does a cache that nobody closes.
+        for client in self._idle:
             client.close()
 
     @contextmanager
@@ -141,10 +150,13 @@ class MemcachedServer:
                 client.close()  # the server has closed it, after a restart or because it was idle for too long
             return None
 
-    def _give_back(self, client: Any) -> None:
+    def _give_back(self, client: Any, era: int) -> None:
+        """Keep a connection for the next call, unless `close` has been called since it was taken."""
         with self._lock:
-            if client.sock is not None:
+            if client.sock is not None and era == self._era:
                 self._idle.append(client)
+                return
+        client.close()
 
     def _forget_parent(self) -> None:
         """In a forked process, close its copies of the parent's connections. The lock is held."""

@@ -159,7 +159,7 @@ class RedisConnections:
         It takes no longer than connecting and answering may take together.
         """
         here = self.loop_clients()
-        with self._serving(reads=request.reads) as index:
+        with _keeping_cancellation(), self._serving(reads=request.reads) as index:
             async with asyncio.timeout(self._deadline), here.gate:
                 answer = await request.operation(here.clients[index].native)
         return request.read(answer)
@@ -224,6 +224,20 @@ class RedisConnections:
             yield
         except DRIVER_ERRORS as exc:
             raise translate(exc, self._names[index], self.seconds) from exc
+
+
+@contextmanager
+def _keeping_cancellation() -> Iterator[None]:
+    """Cancel the task if it has been cancelled meanwhile, and nobody has noticed.
+
+    Before Python 3.12 `asyncio.wait_for`, by which redis-py sends, swallows a cancellation that comes when it is done
+    (https://github.com/python/cpython/issues/86296).
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    yield
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 @async_execute
