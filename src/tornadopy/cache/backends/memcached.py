@@ -7,6 +7,7 @@ coroutines run in the threads of `tornadopy.decorators.async_execute`; docs/deci
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
@@ -31,6 +32,7 @@ GONE = -1  # the expiry of what is gone at once
 RELATIVE = 30 * 24 * 3600  # seconds; a longer time means a date to Memcached (doc/protocol.txt, "Expiration times")
 LAST_DATE = 2**31 - 1  # the dates of Memcached have 32 bits
 SERIALIZED, NUMBER = 1, 2  # flags
+_DIGITS = re.compile(rb"-?[0-9]{1,20} *")  # counted down to fewer digits, a number keeps its length
 _COUNTABLE = range(-(2**63), 2**64)
 
 
@@ -274,7 +276,9 @@ class MemcachedCache(BaseCache):
         return Item(self.serializer.dumps(value), SERIALIZED)
 
     def _load(self, item: Item) -> Any:
-        return int(item.stored) if item.flags == NUMBER else self.serializer.loads(item.stored)
+        if item.flags == NUMBER and _DIGITS.fullmatch(item.stored):
+            return int(item.stored)
+        return self.serializer.loads(item.stored)
 
 
 def _batches(values: Mapping[K, V]) -> Iterator[dict[K, V]]:
