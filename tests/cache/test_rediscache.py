@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import re
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -519,6 +520,27 @@ def test_passwords_that_are_missing_or_wrong() -> None:
         with server.connect() as client:
             client.acl_setuser("reader", enabled=True, passwords=["+pw"], keys=["*"], commands=["+get"])
         refused(server, write, "does not permit the command to the user", USERNAME="reader", PASSWORD="pw")
+
+
+def test_the_permissions_that_the_page_names_are_enough(redis_server: RedisServer) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cache-servers.md").read_text(encoding="utf-8")
+    found = re.search(r"A user with restricted permissions needs `([a-z\s]+)`", page)
+    assert found is not None
+    with redis_server.connect() as client:
+        names = [f"+{name}" for name in found[1].split()]
+        client.acl_setuser("cache", enabled=True, reset=True, passwords=["+pw"], keys=["*"], commands=names)
+    try:
+        cache = RedisCache(redis_server.address, {"OPTIONS": {"USERNAME": "cache", "PASSWORD": "pw"}})
+        exercise(cache)
+        cache.set("key", 1)
+        assert cache.touch("key", None) is True
+        assert cache.touch("key", 10) is True
+        assert cache.has_key("key") is True
+        assert cache.update("key", lambda value: None) is None
+        cache.close()
+    finally:
+        with redis_server.connect() as client:
+            client.acl_deluser("cache")
 
 
 def test_too_many_connections() -> None:

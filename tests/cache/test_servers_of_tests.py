@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
 from support.memcached_servers import running_memcached
 from support.processes import ServerProcess, find_program
 from support.redis_servers import running_redis
@@ -59,3 +62,27 @@ def test_a_taken_port_is_given_up(tmp_path: Path) -> None:
         assert os.path.exists(f"/proc/{server.pid}")
     finally:
         server.kill()
+
+
+@pytest.mark.parametrize(("module", "library"), [("rediscache", "redis"), ("memcached", "pymemcache")])
+def test_a_missing_library_names_its_extra(module: str, library: str) -> None:
+    """In a fresh interpreter in which the library cannot be imported."""
+    extra = {"redis": "redis", "pymemcache": "memcached"}[library]
+    code = f"""
+import sys
+sys.modules[{library!r}] = None
+from tornadopy.cache import CacheHandler
+from tornadopy.conf import Settings
+from tornadopy.exceptions import MissingExtraError
+backends = [name for name in __import__("tornadopy.cache.configuration", fromlist=["SHIPPED"]).SHIPPED if {module!r} in name]
+assert backends
+for backend in backends:
+    try:
+        CacheHandler(Settings(CACHES={{"default": {{"BACKEND": backend, "LOCATION": "a:1"}}}}))["default"]
+    except MissingExtraError as exc:
+        assert "tornadopy[{extra}]" in str(exc), exc
+    else:
+        raise AssertionError(backend)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

@@ -11,9 +11,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-MARKED = re.compile(r"^<!-- test: run -->\n+```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MARKED = re.compile(r"^<!-- test: run(?: with ([a-z ]+))? -->\n+```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ADDRESSES = {"redis": "127.0.0.1:6379", "memcached": "127.0.0.1:11211"}
+"""Servers that an example may run with, by the address that it shows; the test puts a real one in its place."""
+
 EXAMPLES = [
-    pytest.param(match.group(1), id=f"{page.relative_to(ROOT)}:{text[: match.start(1)].count(chr(10)) + 1}")
+    pytest.param(
+        match.group(2),
+        (match.group(1) or "").split(),
+        id=f"{page.relative_to(ROOT)}:{text[: match.start(2)].count(chr(10)) + 1}",
+    )
     for page in PAGES
     for text in [page.read_text(encoding="utf-8")]
     for match in MARKED.finditer(text)
@@ -22,13 +29,16 @@ EXAMPLES = [
 
 def test_there_are_examples() -> None:
     """The pattern finds what the pages mark."""
-    marks = sum(page.read_text(encoding="utf-8").count("\n<!-- test: run -->\n") for page in PAGES)
+    marks = sum(page.read_text(encoding="utf-8").count("\n<!-- test: run") for page in PAGES)
     assert len(EXAMPLES) == marks > 0
 
 
-@pytest.mark.parametrize("source", EXAMPLES)
-def test_example_runs(source: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("source", "servers"), EXAMPLES)
+def test_example_runs(source: str, servers: list[str], tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """An example that is marked runs in a fresh interpreter and an empty folder, without warnings."""
+    for name in servers:
+        assert ADDRESSES[name] in source
+        source = source.replace(ADDRESSES[name], request.getfixturevalue(f"{name}_server").address)
     script = tmp_path / "example.py"
     script.write_text(source, encoding="utf-8")
     done = subprocess.run(
