@@ -72,9 +72,10 @@ def test_a_missing_library_names_its_extra(module: str, library: str) -> None:
 import sys
 sys.modules[{library!r}] = None
 from tornadopy.cache import CacheHandler
+from tornadopy.cache.configuration import SHIPPED
 from tornadopy.conf import Settings
 from tornadopy.exceptions import MissingExtraError
-backends = [name for name in __import__("tornadopy.cache.configuration", fromlist=["SHIPPED"]).SHIPPED if {module!r} in name]
+backends = [name for name in SHIPPED if {module!r} in name]
 assert backends
 for backend in backends:
     try:

@@ -46,6 +46,7 @@ class RedisServer(ServerProcess):
             "bind": "127.0.0.1",
             "save": "",
             "appendonly": "no",
+            "repl-diskless-sync-delay": 0,
             "dir": str(self.folder),
             **({"unixsocket": str(self.socket)} if self.socket else {}),
             **({"requirepass": self.password} if self.password else {}),

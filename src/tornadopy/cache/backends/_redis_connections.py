@@ -11,7 +11,7 @@ import os
 import random
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any, TypeVar
 
 from tornadopy.cache.backends._redis_clients import ASYNCHRONOUS, BLOCKING, Client, check_options
@@ -19,6 +19,7 @@ from tornadopy.cache.backends._redis_commands import Request
 from tornadopy.cache.backends._redis_errors import DRIVER_ERRORS, translate
 from tornadopy.cache.backends._redis_locations import Cluster, Place, Sentinels, Server, Servers, parse_location
 from tornadopy.cache.backends._redis_options import read_options
+from tornadopy.cache.backends._redis_pings import aping_all, ping_all
 from tornadopy.cache.backends.health import Health
 from tornadopy.decorators.async_execute import async_execute
 from tornadopy.exceptions import CacheConnectionError
@@ -47,12 +48,11 @@ class LoopClients:
     async def _close_at_the_end(self) -> AsyncGenerator[None, None]:
         # NOTE: `asyncio.run` closes asynchronous generators before it closes the loop. That is the one thing that a
         # library can hook into there; without it a script that does not close its caches would leave sockets behind.
-        try:
-            yield
-        finally:
+        async with AsyncExitStack() as stack:
             for client in self.clients:
                 for each in (client.native, *client.helpers):
-                    await each.aclose()
+                    stack.push_async_callback(each.aclose)
+            yield
 
 
 def _run_to_first_yield(generator: AsyncGenerator[None, None]) -> None:
@@ -129,7 +129,7 @@ class RedisConnections:
         """Ping each idle connection of the threads."""
         for index, client in enumerate(self.blocking_clients()):
             with self._translating(index):
-                _ping_all(client.native)
+                ping_all(client.native)
 
     def close(self) -> None:
         """Close the connections of the threads; the next call opens new ones."""
@@ -170,7 +170,7 @@ class RedisConnections:
         for index, client in enumerate(here.clients):
             with self._translating(index):
                 async with asyncio.timeout(self._deadline):
-                    await _aping_all(client.native)
+                    await aping_all(client.native)
         if self._blocking is not None:
             await _in_thread(self.ping)
 
@@ -235,9 +235,11 @@ def _keeping_cancellation() -> Iterator[None]:
     """
     task = asyncio.current_task()
     before = task.cancelling() if task else 0
-    yield
-    if task and task.cancelling() > before:
-        raise asyncio.CancelledError
+    try:
+        yield
+    finally:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 @async_execute
@@ -251,46 +253,3 @@ def _servers(place: Place) -> list[Server | Cluster | Sentinels]:
 
 def _sum(*seconds: float | None) -> float | None:
     return None if None in seconds else sum(each for each in seconds if each is not None)
-
-
-def _ping_all(native: Any) -> None:
-    """Ping all idle connections of a blocking client; of a Cluster, one connection to each node."""
-    pool = getattr(native, "connection_pool", None)
-    if pool is None:
-        native.ping(target_nodes="all")
-        return
-    taken: list[Any] = []
-    try:
-        for _ in range(max(1, _count_idle(pool))):
-            taken.append(pool.get_connection())  # noqa: PERF401 - what has been taken is given back, whatever happens
-        for connection in taken:
-            connection.send_command("PING")
-        for connection in taken:
-            connection.read_response()
-    finally:
-        for connection in taken:
-            pool.release(connection)
-
-
-async def _aping_all(native: Any) -> None:
-    """Ping all idle connections of an asynchronous client; of a Cluster, one connection to each node."""
-    pool = getattr(native, "connection_pool", None)
-    if pool is None:
-        await native.ping(target_nodes="all")
-        return
-    taken: list[Any] = []
-    try:
-        for _ in range(max(1, _count_idle(pool))):
-            taken.append(await pool.get_connection())  # noqa: PERF401 - as above
-        for connection in taken:
-            await connection.send_command("PING")
-        for connection in taken:
-            await connection.read_response()
-    finally:
-        for connection in taken:
-            await pool.release(connection)
-
-
-def _count_idle(pool: Any) -> int:
-    (idle, _), *_ = pool.get_connection_count()
-    return int(idle)
