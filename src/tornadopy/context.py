@@ -54,6 +54,7 @@ class RequestContext:
     request_id_if_known: str | None = None
     _state: dict[Any, Any] | None = None
     _closers: list[Closer] | None = None
+    _preludes: list[Closer] | None = None
     _tasks: set[asyncio.Task[None]] | None = None
 
     def __init__(self, application: Application, request: HTTPServerRequest) -> None:
@@ -79,6 +80,35 @@ class RequestContext:
     def clear(self) -> None:
         """Drop every remaining hook of every phase for this request."""
         self.cleared = True
+
+    @property
+    def has_preludes(self) -> bool:
+        """Whether something is to be done before the headers go out."""
+        return bool(self._preludes)
+
+    def before_headers(self, prelude: Closer) -> None:
+        """Call *prelude* once, after the response hooks and before the headers go out; it may be asynchronous.
+
+        It runs whatever happened to the request, `clear` included: for pages and errors, before the first `flush` of a
+        streamed response, before a handshake is accepted. An error in it is answered like that of a response hook.
+        After the headers it is not called any more.
+        """
+        if self._preludes is None:
+            self._preludes = []
+        self._preludes.append(prelude)
+
+    def run_preludes(self) -> Awaitable[None] | None:
+        """Run what is to be done before the headers go out; return what is still to be awaited."""
+        while self._preludes:
+            result = self._preludes.pop(0)()
+            if isawaitable(result):
+                return self._run_preludes_after(result)
+        return None
+
+    async def _run_preludes_after(self, waiting: Awaitable[None] | None) -> None:
+        while waiting is not None:
+            await settle(waiting)
+            waiting = self.run_preludes()
 
     def on_end(self, closer: Closer) -> None:
         """Call *closer* when the response is finished and the handler has returned, or on abort.
@@ -120,7 +150,7 @@ class RequestContext:
 
     def release(self) -> None:
         """Let go of what refers back to this context, so that nothing of a request waits for the garbage collector."""
-        self.handler = self.failure = self.variables = None
+        self.handler = self.failure = self.variables = self._preludes = None
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call *function* among the request's context variables."""

@@ -16,12 +16,16 @@
     ├── CacheConnectionError        the server behind a cache cannot be reached, or does not answer in time
     ├── InvalidCacheKey             a key that the cache cannot hold (also a ValueError)
     ├── SerializationError          a value that a serializer cannot store or read (also a ValueError)
+    ├── SessionError                a session cannot be used here, or holds too much (also a RuntimeError)
+    ├── TokenError                  a token cannot be used here (also a RuntimeError)
     └── HttpError                   an answer with an HTTP status (also a tornado.web.HTTPError)
         ├── HttpBadRequestError     400
+        ├── HttpUnauthorizedError   401
         ├── HttpForbiddenError      403
         ├── Http404                 404
         ├── HttpNotAllowError       405
-        └── Http500                 500
+        ├── Http500                 500
+        └── HttpUnavailableError    503
 
 The one warning, `CacheKeyWarning`, is a `RuntimeWarning`.
 
@@ -30,6 +34,8 @@ A message says what is wrong, where, and what to do; an error that follows from 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from tornado.web import HTTPError
@@ -109,6 +115,14 @@ class SerializationError(TornadopyError, ValueError):
     """A value that a serializer cannot turn into bytes, or bytes that it cannot read."""
 
 
+class SessionError(TornadopyError, RuntimeError):
+    """A session is used before it is loaded or too late to tell the client, or holds more than it may."""
+
+
+class TokenError(TornadopyError, RuntimeError):
+    """A token is used before it is loaded."""
+
+
 class HttpError(TornadopyError, HTTPError):
     """An answer with an HTTP status, raised from a handler or a hook.
 
@@ -116,9 +130,13 @@ class HttpError(TornadopyError, HTTPError):
         log_message: What the log says, with ``%s`` places for *args*; shown to the client in debug mode alone.
         *args: Values for the places of *log_message*.
         **kwargs: ``reason`` replaces the reason phrase of the status line.
+
+    Attributes:
+        headers: Headers that the error page is sent with.
     """
 
     status: ClassVar[int] = 500
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, log_message: str | None = None, *args: Any, **kwargs: Any) -> None:
         HTTPError.__init__(self, self.status, log_message, *args, **kwargs)
@@ -128,6 +146,20 @@ class HttpBadRequestError(HttpError):
     """400 Bad Request."""
 
     status = 400
+
+
+class HttpUnauthorizedError(HttpError):
+    """401 Unauthorized: the client has to say who it is.
+
+    Args:
+        challenge: The header ``WWW-Authenticate``, which says how; see RFC 9110, section 11.6.1.
+    """
+
+    status = 401
+
+    def __init__(self, challenge: str = "Bearer") -> None:
+        super().__init__()
+        self.headers = {"WWW-Authenticate": challenge}
 
 
 class HttpForbiddenError(HttpError):
@@ -152,3 +184,9 @@ class Http500(HttpError):
     """500 Internal Server Error."""
 
     status = 500
+
+
+class HttpUnavailableError(HttpError):
+    """503 Service Unavailable."""
+
+    status = 503

@@ -91,6 +91,8 @@ class FailingHandler(HandlerState):
         if isinstance(error, HTTPError) and error.reason:
             reason = error.reason
         self.set_status(status_code, reason=reason)
+        for name, text in getattr(error, "headers", {}).items():
+            self.set_header(name, text)
         try:
             if status_code != 304:
                 self.write_error(status_code, **kwargs)

@@ -46,7 +46,7 @@ class RespondingHandler(EndingHandler):
         With an asynchronous hook the returned Future resolves when hooks and bytes are through; what is written
         meanwhile goes out with them.
         """
-        if self._headers_written or include_footers or not self._pipeline.response:
+        if self._headers_written or include_footers or not self._has_work_before_headers:
             return self._flush_now(include_footers)
         if self._flush_task is None:
             result = self._run_response_hooks()
@@ -81,7 +81,7 @@ class RespondingHandler(EndingHandler):
             raise RuntimeError("finish() called twice")
         if chunk is not None:
             self.write(chunk)
-        if self._headers_written or not self._pipeline.response:
+        if self._headers_written or not self._has_work_before_headers:
             return self._send()
         if self._flush_task is not None:
             return self._finish_later(self._flush_task)
@@ -123,7 +123,7 @@ class RespondingHandler(EndingHandler):
 
     async def run_response_hooks(self) -> None:
         """Run the ``response`` hooks now, for a response that does not go through `finish` or `flush`."""
-        if self._pipeline.response:
+        if self._has_work_before_headers:
             result = self._run_response_hooks()
             if not isinstance(result, bool):
                 token = _responding.set(self)
@@ -134,13 +134,29 @@ class RespondingHandler(EndingHandler):
             if self._hook_finished:
                 self._send()
 
+    @property
+    def _has_work_before_headers(self) -> bool:
+        return bool(self._pipeline.response) or self.context.has_preludes
+
     def _run_response_hooks(self) -> bool | Awaitable[bool]:
-        """Run the response hooks that have not run yet, on what is buffered, among the request's context variables."""
+        """Run the response hooks that have not run yet, then the preludes, among the request's context variables."""
         if current_request.get() is not self.context:
             return self.context.run(self._run_response_hooks_here)
         return self._run_response_hooks_here()
 
     def _run_response_hooks_here(self) -> bool | Awaitable[bool]:
+        ended = self._run_hooks_on_buffer() if self._pipeline.response else False
+        if not isinstance(ended, bool):
+            return self._run_preludes_after(ended)
+        waiting = self.context.run_preludes()
+        return ended if waiting is None else _returning(ended, waiting)
+
+    async def _run_preludes_after(self, hooks: Awaitable[bool]) -> bool:
+        ended = await hooks
+        waiting = self.context.run_preludes()
+        return ended if waiting is None else await _returning(ended, waiting)
+
+    def _run_hooks_on_buffer(self) -> bool | Awaitable[bool]:
         if self._response_hooks is None:
             self._response_hooks = iter(self._pipeline.response)
         # PERF: the body is described only where a hook has touched it (benchmarks/overhead.py).
@@ -242,14 +258,15 @@ class RespondingHandler(EndingHandler):
                 self._close_connection()
                 self.context.run(self._conclude)
                 return
-        if sent is not self._finish_task:
+        if sent is not asyncio.current_task():
             await sent
 
     def _fail_response(self, error: Exception) -> asyncio.Future[None]:
         """Answer an error of a response hook, from whatever code called `finish`."""
         self._unseal()
         if isinstance(error, Finish) and not self._finished:
-            return self._send()
+            self._flush_task = None
+            return self.finish()  # its hooks are over, the preludes are not
         waiting = self._fail(error)
         if waiting is not None:
             self._fail_task = self._spawn(_awaiting(waiting))
@@ -297,3 +314,8 @@ def _resolved() -> asyncio.Future[None]:
 
 async def _awaiting(waiting: Awaitable[None]) -> None:
     await waiting
+
+
+async def _returning(result: bool, waiting: Awaitable[None]) -> bool:
+    await waiting
+    return result
