@@ -42,6 +42,7 @@ from tornadopy.utils.imports import import_setting
 __all__ = ["Application"]
 
 LifecycleHook = Callable[["Application"], Awaitable[None] | None]
+Opener = Callable[[Any], Any]
 
 
 class Application(tornado.web.Application):
@@ -67,6 +68,7 @@ class Application(tornado.web.Application):
         logs_requests: Whether it writes Tornado's line for each request; a middleware may do that in its place.
         is_behind_proxies: Whether trusted proxies are believed; `TrustedProxies` says so.
         is_stopping: Whether the server is on its way to its end.
+        open_session, open_token: What gives a handler its session and its token; their middlewares set them.
         on_startup, on_shutdown: Functions to be called with the application, before it serves and after; sync or
             async. Those of the apps' ``hooks.py`` come first at the start and last at the stop.
 
@@ -97,6 +99,8 @@ class Application(tornado.web.Application):
         self.pipeline = pipeline.Pipeline()
         self._idle: asyncio.Event | None = None
         self.is_stopping = False
+        self.open_session: Opener | None = None
+        self.open_token: Opener | None = None
         self._started: list[LifecycleHook] | None = None
         self.served_classes: dict[type[RequestHandler], type[LifecycleHandler]] = {
             tornado.web.ErrorHandler: ErrorHandler

@@ -1,26 +1,86 @@
 """The handlers that users inherit from: `WebHandler`, `ApiHandler`, `ErrorHandler`.
 
-They add templates, error pages and JSON to the request's way that `tornadopy.lifecycle` walks.
+They add sessions, tokens, templates, error pages and JSON to the request's way that `tornadopy.lifecycle` walks.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import tornado.web
 from tornado.template import BaseLoader
 
 from tornadopy import errorpages
 from tornadopy.conf import settings
-from tornadopy.exceptions import HttpBadRequestError
+from tornadopy.exceptions import ConfigError, HttpBadRequestError
 from tornadopy.lifecycle import LifecycleHandler
 from tornadopy.response import encode_json, encode_jsonp
 from tornadopy.utils.versions import versions
 
+if TYPE_CHECKING:
+    from tornadopy.sessions import Session
+    from tornadopy.tokens import Token
+
 __all__ = ["ApiHandler", "ErrorHandler", "WebHandler"]
 
 
-class ErrorPageHandler(LifecycleHandler):
+class StatefulHandler(LifecycleHandler):
+    """A handler with what the middlewares of sessions and tokens keep for it.
+
+    Attributes:
+        session_prefetch: Whether the middleware fetches the session from a store with I/O; if not, the handler does:
+            ``await self.session.load()``.
+        token_prefetch: The same for the token.
+    """
+
+    session_prefetch: bool = True
+    token_prefetch: bool = True
+
+    # NOTE: no property, so that a site may keep something else under these names.
+    @cached_property
+    def session(self) -> Session:
+        """What the site remembers of the client; see `tornadopy.sessions.Session`.
+
+        Raises:
+            ConfigError: ``SessionMiddleware`` is not on, or has no secret.
+
+        .. versionadded:: 2.0
+        """
+        session: Session = self._opener("open_session", "session.SessionMiddleware")(self)
+        return session
+
+    @cached_property
+    def token(self) -> Token:
+        """The token that the request presents, and those that are given out; see `tornadopy.tokens.Token`.
+
+        Raises:
+            ConfigError: ``TokenMiddleware`` is not on, or has no secret.
+
+        .. versionadded:: 2.0
+        """
+        token: Token = self._opener("open_token", "token.TokenMiddleware")(self)
+        return token
+
+    def set_expire(self, seconds: int) -> None:
+        """Let the session live *seconds* from its last use; 0: until the browser closes.
+
+        .. versionadded:: 2.0
+        """
+        self.session.set_expire(seconds)
+
+    def _opener(self, name: str, middleware: str) -> Callable[[StatefulHandler], Any]:
+        opener: Callable[[StatefulHandler], Any] | None = getattr(self.application, name, None)
+        if opener is None:
+            thing = name.removeprefix("open_")
+            raise ConfigError(
+                f"handler.{thing} needs its middleware; add 'tornadopy.middleware.{middleware}' to MIDDLEWARE_CLASSES"
+            )
+        return opener
+
+
+class ErrorPageHandler(StatefulHandler):
     """A handler with the error pages of tornadopy; handlers of plain Tornado get them too.
 
     Attributes:

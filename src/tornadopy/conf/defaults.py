@@ -46,6 +46,7 @@ class SessionOptions(TypedDict, total=False):
     samesite: Literal["Lax", "Strict", "None"]
     save_every_request: bool
     fail_closed: bool
+    max_size: Positive  # bytes of JSON
     secret_key: str | None
     session_version: str
 
@@ -56,6 +57,9 @@ class TokenOptions(TypedDict, total=False):
     token_cache_alias: str
     ignore_change_ip: bool
     token_timeout: Positive  # seconds
+    tokens_per_user: Positive
+    max_size: Positive  # bytes of JSON
+    fail_closed: bool
     secret_key: str | None
     token_version: str
 
@@ -179,6 +183,7 @@ class Defaults:
         "samesite": "Lax",
         "save_every_request": False,
         "fail_closed": False,
+        "max_size": 2 * 1024 * 1024,
         "secret_key": None,
         "session_version": "",
     }
@@ -186,6 +191,9 @@ class Defaults:
         "token_cache_alias": "default_redis",
         "ignore_change_ip": False,
         "token_timeout": 30 * 24 * 3600,
+        "tokens_per_user": 100,
+        "max_size": 64 * 1024,
+        "fail_closed": False,
         "secret_key": None,
         "token_version": "",
     }

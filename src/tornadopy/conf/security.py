@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -55,7 +57,28 @@ def find_missing(conf: Settings, tornado_settings: Mapping[str, Any], middleware
     needed = {NEEDED_BY.get(f"{kind.__module__}.{kind.__qualname__}") for kind in classes}
     for group in ("SESSION", "TOKEN"):
         if group in needed and not getattr(conf, group).secret_key:
-            yield f"{group}.secret_key is missing, and its middleware is on; {_MEND}"
+            yield missing_secret(group)
+
+
+def missing_secret(group: str) -> str:
+    """Return what is wrong where the middleware of *group* is on and its ``secret_key`` is missing."""
+    return f"{group}.secret_key is missing, and its middleware is on; {_MEND}"
+
+
+def usable_secret(conf: Settings, group: str) -> str | None:
+    """Return the ``secret_key`` of *group*; in debug a random one in the place of none, with a warning.
+
+    Args:
+        conf: The application's configuration.
+        group: ``SESSION`` or ``TOKEN``.
+    """
+    secret: str | None = getattr(conf, group).secret_key
+    if secret or not conf.DEBUG:
+        return secret or None
+    logging.getLogger("tornadopy.tracelog").warning(
+        "%s.secret_key is not set: a random one is used until the next start, and what it protects is void then", group
+    )
+    return secrets.token_urlsafe(32)
 
 
 def find_weak(conf: Settings, tornado_settings: Mapping[str, Any]) -> Iterable[str]:
