@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast, overload
 from tornado.web import RequestHandler
 
 from tornadopy.conf import settings
+from tornadopy.decorators._methods import decorate_methods
 from tornadopy.exceptions import ArgumentError, HttpForbiddenError
 from tornadopy.utils.addresses import AddressSet, parse_addresses
 
@@ -67,15 +68,7 @@ def whitelisted(*arguments: Any) -> Any:
 
 
 def _guard(target: F, allowed: Allowed) -> F:
-    if not inspect.isclass(target):
-        return _guard_method(target, allowed)
-    if not issubclass(target, RequestHandler):
-        raise ArgumentError(f"whitelisted decorates handlers and their methods; {target.__qualname__} is no handler")
-    for name in map(str.lower, target.SUPPORTED_METHODS):
-        method = getattr(target, name)
-        if method is not RequestHandler._unimplemented_method:
-            setattr(target, name, _guard_method(method, allowed))
-    return cast("F", target)
+    return decorate_methods(target, functools.partial(_guard_method, allowed=allowed), name="whitelisted")
 
 
 def _guard_method(method: F, allowed: Allowed) -> F:
