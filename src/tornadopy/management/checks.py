@@ -141,6 +141,8 @@ def _suspicious_settings(conf: Settings) -> Iterator[str]:
     for old, new in RENAMED_OPTIONS.items():
         if old in conf.TORNADO_CONF:
             yield f"TORNADO_CONF[{old!r}]: Tornado does not know this option any more; rename it to {new!r}"
+    if conf.SESSION.samesite == "None" and conf.SESSION.secure is False:
+        yield "SESSION.samesite is 'None' and SESSION.secure is off: browsers drop such a cookie; set secure to True"
     if "debug" in conf.TORNADO_CONF and bool(conf.TORNADO_CONF["debug"]) != conf.DEBUG:
         yield "TORNADO_CONF['debug'] contradicts DEBUG; remove it, and set DEBUG alone"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tornadopy.application import Application
+from tornadopy.cache.handler import handler_of
 from tornadopy.conf import Settings
 from tornadopy.conf.security import find_missing, find_weak
 
@@ -29,6 +30,7 @@ def find_open_doors(conf: Settings, application: Application | None) -> Iterator
         yield from find_missing(conf, {**conf.TORNADO_CONF}, application.pipeline.middlewares)
         yield from find_weak(conf, conf.TORNADO_CONF)
     yield from _tornado_doors(conf, application)
+    yield from _state_of_one_process(conf, application)
     yield from _log_folder(conf)
 
 
@@ -44,6 +46,24 @@ def _tornado_doors(conf: Settings, application: Application | None) -> Iterator[
         yield "TORNADO_CONF['autoreload'] is on: a changed file restarts the server; remove it"
     if options.get("autoescape", "") is None or not conf.TEMPLATE_CONFIG.get("autoescape", True):
         yield "templates do not escape, so users' texts can hold scripts; set TEMPLATE_CONFIG['autoescape'] = True"
+
+
+def _state_of_one_process(conf: Settings, application: Application | None) -> Iterator[str]:
+    """Yield which groups keep what several processes should share in the memory of one."""
+    if application is None:
+        return
+    for group, key, is_on in (
+        ("SESSION", "session_cache_alias", application.open_session is not None),
+        ("TOKEN", "token_cache_alias", application.open_token is not None),
+    ):
+        alias = getattr(conf, group)[key]
+        if is_on and not handler_of(conf)[alias].has_io:
+            yield (
+                f"{group}.{key}: the cache {alias!r} is in the memory of one process, so that several workers share "
+                "nothing and a restart forgets all; name one on Redis, Memcached or in files"
+            )
+    if application.open_session is not None and conf.SESSION.secure is False:
+        yield "SESSION.secure is off: the cookie also goes over plain HTTP, where others can read it; set it to None"
 
 
 def _log_folder(conf: Settings) -> Iterator[str]:
