@@ -66,13 +66,15 @@ class Server:
     Args:
         variant: What it serves.
         core: The core that it is bound to, or None.
+        script: The program that serves it.
+        options: Further options of that program.
     """
 
-    def __init__(self, variant: str, core: int | None) -> None:
+    def __init__(self, variant: str, core: int | None, *, script: str = __file__, options: Sequence[str] = ()) -> None:
         self.variant = variant
         environment = {name: value for name, value in os.environ.items() if not name.upper().startswith("TORNADOPY_")}
         self._process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", variant, *([] if core is None else ["--core", str(core)])],
+            [sys.executable, script, "--serve", variant, *([] if core is None else ["--core", str(core)]), *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
