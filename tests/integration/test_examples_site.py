@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 SITE = Path(__file__).parents[2] / "examples" / "project_web"
-PAGES = ("/", "/template", "/guestbook", "/hello", "/visits", "/api/versions")
+PAGES = ("/", "/template", "/guestbook", "/account", "/login", "/hello", "/visits", "/api/versions")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 BROWSER_OPTIONS = (
@@ -200,6 +200,42 @@ class TestLanguages:
     def test_what_the_address_asks_for(self, client: Client) -> None:
         assert "Hallo" in client.fetch("/hello?lang=de_DE", Accept_Language="zh-CN")[2]
         assert "你好" in client.fetch("/hello?lang=xx_XX", Accept_Language="zh-CN")[2]
+
+
+class TestSession:
+    def fetch_form(self, client: Client, path: str, form: dict[str, str]) -> tuple[int, dict[str, str], str]:
+        """Send *form* as the page would, which is safe from other sites."""
+        _, _, body = client.fetch("/guestbook")
+        (xsrf,) = re.findall(r'name="_xsrf" value="([^"]+)"', body)
+        return client.fetch(path, {**form, "_xsrf": xsrf})
+
+    def test_from_login_to_logout(self, client: Client) -> None:
+        """Whoever is not logged in is asked for a name, and comes to the page after it."""
+        _, _, body = client.fetch("/account")
+        assert "<title>Log in</title>" in body
+        (target,) = re.findall(r'name="next" value="([^"]+)"', body)
+        assert target == "/account"
+        _, _, body = self.fetch_form(client, "/login", {"name": "<Ann>", "next": target})
+        assert '<span id="name">&lt;Ann&gt;</span>' in body
+        assert '<span id="visits">1</span>' in body
+        assert '<span id="visits">2</span>' in client.fetch("/account")[2]
+        _, _, body = self.fetch_form(client, "/logout", {})
+        assert "<title>Welcome to tornadopy</title>" in body
+        assert "<title>Log in</title>" in client.fetch("/account")[2]
+
+    def test_others_have_sessions_of_their_own(self, base: str) -> None:
+        ann, bob = Client(base), Client(base)
+        self.fetch_form(ann, "/login", {"name": "Ann"})
+        self.fetch_form(bob, "/login", {"name": "Bob"})
+        assert '<span id="name">Ann</span>' in ann.fetch("/account")[2]
+        assert '<span id="name">Bob</span>' in bob.fetch("/account")[2]
+
+    def test_the_login_leads_nowhere_else(self, client: Client) -> None:
+        _, _, body = self.fetch_form(client, "/login", {"name": "Ann", "next": "//elsewhere.example/"})
+        assert "<title>Your account</title>" in body
+
+    def test_a_name_is_needed(self, client: Client) -> None:
+        assert "<title>Log in</title>" in self.fetch_form(client, "/login", {"name": " "})[2]
 
 
 class TestErrors:

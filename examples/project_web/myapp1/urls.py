@@ -9,6 +9,9 @@ urls = route(
     u(name="Guestbook", pattern=r"/guestbook/?", handler="guestbook.Guestbook"),
     u(name="Hello", pattern=r"/hello/?", handler="main_handler.Hello"),
     u(name="Visits", pattern=r"/visits/?", handler="main_handler.Visits"),
+    u(name="Account", pattern=r"/account/?", handler="account.Account"),
+    u(name="Login", pattern=r"/login/?", handler="account.Login"),
+    u(name="Logout", pattern=r"/logout/?", handler="account.Logout"),
     u(name="Error", pattern=r"/error/?", handler="main_handler.Broken"),
     include("/api", "myapp1.url_api.URLS", prefix_name="api"),
 )

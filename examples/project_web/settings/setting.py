@@ -12,6 +12,7 @@ INSTALLED_APPS = ("myapp1",)
 MIDDLEWARE_CLASSES = (
     # The access log comes first: in the response phases the first one is the last, and sees everything.
     "tornadopy.middleware.accesslog.AccessLogMiddleware",
+    "tornadopy.middleware.session.SessionMiddleware",
     "middlewares.timing.TimingMiddleware",
     "tornadopy.httpmodule.httpmodule.HttpModuleMiddleware",
 )
@@ -26,9 +27,20 @@ TORNADO_CONF: dict[str, Any] = {
     "template_path": "templates",
     "static_path": "statics",
     "xsrf_cookies": True,
+    "login_url": "/login",
     # An example has no secret to keep: cookies from before a restart are void. A project of yours keeps its own.
     "cookie_secret": secrets.token_urlsafe(32),
 }
+
+# In memory, so that the example needs no server; a site with several workers names one that they share.
+CACHES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "tornadopy.cache.backends.localcache.LocMemCache",
+        "LOCATION": "project_web",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
+SESSION: dict[str, Any] = {"secret_key": secrets.token_urlsafe(32)}
 
 TRANSLATIONS = True
 TRANSLATIONS_CONF = {"translations_dir": "translations", "locale_default": "en_US"}

@@ -14,6 +14,6 @@ class PagesTest(AsyncHTTPTestCase):
 
     def test_pages(self) -> None:
         """Each page of the menu is found."""
-        for path in ("/", "/template", "/guestbook", "/hello", "/visits", "/api/versions"):
+        for path in ("/", "/template", "/guestbook", "/account", "/login", "/hello", "/visits", "/api/versions"):
             with self.subTest(path=path):
                 self.assertEqual(self.fetch(path).code, 200)
