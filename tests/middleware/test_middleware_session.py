@@ -133,6 +133,24 @@ class TestSettings:
         ):
             make_application([], SESSIONS, SESSION={"session_cache_alias": "x"})
 
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("session_name", ""),
+            ("session_name", "a b"),
+            ("session_name", "sid;"),
+            ("session_name", "a=b"),
+            ("session_name", "é"),
+            ("cookie_domain", "a; Secure"),
+            ("cookie_path", "/a b"),
+            ("cookie_path", "/\r\nX: y"),
+            ("expires", 10**12),
+        ],
+    )
+    def test_what_no_cookie_can_be_is_refused_at_the_start(self, key: str, value: Any) -> None:
+        with pytest.raises(ConfigError, match=f"^SESSION.{key}: "):
+            make_application([], SESSIONS, SESSION={key: value})
+
     def test_a_client_that_is_no_cache(self) -> None:
         caches = {"default": {"BACKEND": "tornadopy.cache.backends.rediscache.RedisClient", "LOCATION": "127.0.0.1:1"}}
         with pytest.raises(ConfigError, match=r"'default' is a RedisClient, which keeps no values"):
@@ -216,8 +234,16 @@ class TestCookie:
     def test_others_beside_it_do_not_matter(self) -> None:
         with site_on() as site:
             shown = begin(site).session_id
-            visitor = Visitor(site, Cookie=f'a=1; x{COOKIE}=no; {COOKIE}={shown}; b="q;"')
-            assert value_of(visitor) == 1
+            for cookie in (
+                f'a=1; x{COOKIE}=no; {COOKIE}={shown}; b="q;"',
+                f"{COOKIE}={shown}",
+                f"{COOKIE}={shown};",
+                f"a;b=;=c;{COOKIE}={shown}",
+                f"{COOKIE}=another; {COOKIE} = {shown} ",
+            ):
+                assert value_of(Visitor(site, Cookie=cookie)) == 1
+            for cookie in (f"{COOKIE}={shown}; {COOKIE}=another", f"{COOKIE}{shown}", f"a={COOKIE}={shown}"):
+                assert value_of(Visitor(site, Cookie=cookie)) is None
 
 
 class TestNothing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import string
 
 import pytest
@@ -81,6 +82,24 @@ def test_cut_long_and_foreign_text_is_not_recognised(change: object) -> None:
 )
 def test_an_id_of_another_key_or_purpose_is_not_recognised(others: SecretIds) -> None:
     assert IDS.parse(others.create().text) is None
+
+
+def test_the_tag_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison of the standard library decides, and no other."""
+    compared: list[tuple[bytes, bytes]] = []
+    original = hmac.compare_digest
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return original(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    text = IDS.create().text
+    assert IDS.parse(text) is not None
+    assert IDS.parse(("B" if text[-1] == "A" else "A").join([text[:-1], ""])) is None
+    assert [len(each) for pair in compared for each in pair] == [16] * 4
+    monkeypatch.setattr(hmac, "compare_digest", lambda one, other: False)
+    assert IDS.parse(text) is None
 
 
 def test_a_hash_is_no_id_and_depends_on_the_key() -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from tornadopy.conf.security import usable_secret
+from tornadopy.exceptions import ConfigError
 from tornadopy.middleware.signal import SignalMiddleware
 from tornadopy.middleware.stores import find_cache, refuse_without_secret
-from tornadopy.sessions import CookieOrder, Session, SessionPolicy, SessionStore
+from tornadopy.sessions import LONGEST_LIFE, CookieOrder, Session, SessionPolicy, SessionStore
 from tornadopy.utils.secretids import SecretId, SecretIds
 
 if TYPE_CHECKING:
@@ -28,6 +30,13 @@ if TYPE_CHECKING:
     from tornadopy.types import Clear
 
 __all__ = ["SessionMiddleware", "SignalMiddleware"]
+
+# See RFC 6265, section 4.1.1.
+_FORMS = {
+    "session_name": re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"),
+    "cookie_domain": re.compile(r"[!-:<-~]*"),
+    "cookie_path": re.compile(r"[!-:<-~]*"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +61,14 @@ class CookiePolicy:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
-        """Return what *options*, the setting, say."""
+        """Return what *options*, the setting, say.
+
+        Raises:
+            ConfigError: No cookie can have such a name, domain or path.
+        """
+        for key, form in _FORMS.items():
+            if not form.fullmatch(options[key] or ""):
+                raise ConfigError(f"SESSION.{key}: no cookie can have {options[key]!r}; take letters, digits, - and _")
         return cls(
             name=options["session_name"],
             domain=options["cookie_domain"] or None,
@@ -64,12 +80,13 @@ class CookiePolicy:
 
     def read(self, request: HTTPServerRequest) -> str | None:
         """Return the value of the request's cookie, if there is one."""
+        # PERF: parsing all cookies takes longer than the rest of an access to the session (benchmarks/sessions.py).
         header = request.headers.get("Cookie")
-        # PERF: the cookies are parsed only if this one can be among them.
         if header is None or self.name not in header:
             return None
-        morsel = request.cookies.get(self.name)
-        return None if morsel is None else morsel.value
+        pairs = [pair.partition("=") for pair in header.split(";")]
+        values = [value.strip() for name, _, value in pairs if name.strip() == self.name]
+        return values[-1] if values else None  # the last of a name, as Tornado takes it
 
     def write(self, handler: StatefulHandler, order: CookieOrder) -> None:
         """Let the response of *handler* carry out *order*."""
@@ -107,7 +124,8 @@ class SessionMiddleware:
         """Build the store, and leave out the hook that it does not need.
 
         Raises:
-            ConfigError: ``SESSION.session_cache_alias`` names no cache, or one whose settings are wrong.
+            ConfigError: ``SESSION.session_cache_alias`` names no cache, or one whose settings are wrong; no cookie can
+                be what the other keys say.
         """
         options = application.conf.SESSION
         cache = find_cache(application.conf, "SESSION", "session_cache_alias")
@@ -120,6 +138,10 @@ class SessionMiddleware:
             fails_closed=options.fail_closed,
             max_size=options.max_size,
         )
+        if options.expires > LONGEST_LIFE:
+            raise ConfigError(
+                f"SESSION.expires: expected at most {LONGEST_LIFE} (a hundred years), got {options.expires}"
+            )
         if secret is None:
             application.open_session = refuse_without_secret("SESSION")
         else:

@@ -4,8 +4,8 @@
 changed, `record` is what the store keeps, `store` asks a cache for it, and `session` is what users see.
 """
 
-from tornadopy.sessions.keeping import CookieOrder
+from tornadopy.sessions.keeping import LONGEST_LIFE, CookieOrder
 from tornadopy.sessions.session import Session
 from tornadopy.sessions.store import SessionPolicy, SessionStore
 
-__all__ = ["CookieOrder", "Session", "SessionPolicy", "SessionStore"]
+__all__ = ["LONGEST_LIFE", "CookieOrder", "Session", "SessionPolicy", "SessionStore"]

@@ -278,6 +278,8 @@ class SessionKeeping:
 
     async def _await_kills(self) -> None:
         kills, self._kills = self._kills, []
+        if not kills:
+            return
         for result in await asyncio.gather(*kills, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result

@@ -63,10 +63,11 @@ class SecretIds:
     .. versionadded:: 2.0
     """
 
-    __slots__ = ("_key",)
+    __slots__ = ("_mac",)
 
     def __init__(self, secret: str, *, purpose: str) -> None:
-        self._key = hmac.digest(secret.encode(), purpose.encode(), "sha512")
+        key = hmac.digest(secret.encode(), purpose.encode(), "sha512")
+        self._mac = hmac.new(key, digestmod="sha512")
 
     def create(self) -> SecretId:
         """Return a new id."""
@@ -89,7 +90,9 @@ class SecretIds:
         return self._split(text.encode())[1]
 
     def _split(self, message: bytes) -> tuple[bytes, str]:
-        digest = hmac.digest(self._key, message, "sha512")
+        mac = self._mac.copy()
+        mac.update(message)
+        digest = mac.digest()
         return digest[:_TAG_BYTES], digest[_RANDOM_BYTES:].hex()
 
     def __repr__(self) -> str:
