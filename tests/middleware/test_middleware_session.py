@@ -18,6 +18,7 @@ from support.server import Client, Response, Site, make_application, serving, wa
 from support.state import COOKIE, SESSION_SECRET, SESSIONS, Visitor, serving_site, set_cookies
 from support.websocket import receive_frame, send_frame, shake_hands
 from tornadopy.application import Application
+from tornadopy.cache import cache_page
 from tornadopy.cache.handler import handler_of
 from tornadopy.conf import Settings
 from tornadopy.decorators.async_execute import async_execute
@@ -558,7 +559,7 @@ class TestLife:
     def store_of(self, site: Site, visitor: Visitor) -> tuple[Any, str]:
         kept = SecretIds(SESSION_SECRET, purpose="tornadopy session ").parse(visitor.session_id)
         assert kept is not None
-        return handler_of(site.application.conf)["default"].using("json"), f"session:{kept.store_key}"
+        return site.application.caches["default"].using("json"), f"session:{kept.store_key}"
 
     def age(self, site: Site, visitor: Visitor, seconds: float) -> None:
         """Let the visitor's session be so much older."""
@@ -695,6 +696,44 @@ class TestHeaders:
 
         with site_on(CountingCache, ("/both", Both)) as site:
             assert set(site.get("/both").headers["Vary"].replace(" ", "").split(",")) == {"Accept", "Cookie"}
+
+
+class TestCachedPages:
+    """A page that is kept by `cache_page`, together with the session it was made from."""
+
+    @both_kinds
+    def test_each_client_gets_its_own(self, backend: Any) -> None:
+        made = []
+
+        class Greeting(WebHandler):
+            @cache_page(60)
+            def get(self) -> None:
+                made.append(self.session["value"])
+                self.write({"value": self.session["value"]})
+
+        with site_on(backend, ("/greeting", Greeting)) as site:
+            ann, bob, nobody = begin(site, "ann"), begin(site, "bob"), Visitor(site)
+            for _ in range(2):
+                for visitor, expected in ((ann, "ann"), (bob, "bob"), (nobody, None)):
+                    response = visitor.get("/greeting")
+                    assert json.loads(response.body) == {"value": expected}
+                    assert response.headers.get_list("Vary") == ["Cookie"]
+            assert made == ["ann", "bob", None]
+
+    @both_kinds
+    def test_one_that_leaves_the_session_alone_is_for_all(self, backend: Any) -> None:
+        made = []
+
+        class Public(WebHandler):
+            @cache_page(60)
+            def get(self) -> None:
+                made.append(1)
+                self.write("for all")
+
+        with site_on(backend, ("/public", Public)) as site:
+            for visitor in (begin(site), begin(site), Visitor(site)):
+                assert visitor.get("/public").body == b"for all"
+            assert made == [1]
 
 
 class TestWebSocket:

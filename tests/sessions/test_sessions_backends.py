@@ -12,7 +12,6 @@ import pytest
 from support.server import Site
 from support.state import BACKENDS, COOKIE, SESSION_SECRET, Visitor, serving_site
 from tornadopy.cache.backends.base import DEFAULT_TIMEOUT, BaseCache, Timeout
-from tornadopy.cache.handler import handler_of
 from tornadopy.handler import WebHandler
 from tornadopy.utils.secretids import SecretIds
 
@@ -93,7 +92,7 @@ def test_it_is_json_whatever_the_cache_keeps_for_others(serializer: str) -> None
         visitor = Visitor(site)
         visitor.fetch("POST", "/", b'{"a": 1}')
         assert values_of(visitor) == {"a": 1}
-        cache = handler_of(site.application.conf)["default"]
+        cache = site.application.caches["default"]
         for foreign in ({"values": {"a": "1"}, "address": "127.0.0.1", "life": None, "renewed": 1.0}, "text", [1]):
             cache.using("pickle").set(f"session:{owner.store_key}", foreign)
             assert values_of(Visitor(site, Cookie=f"{COOKIE}={owner.text}")) == {}

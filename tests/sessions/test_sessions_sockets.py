@@ -13,7 +13,6 @@ import pytest
 
 from support.server import Site, wait_for
 from support.state import COOKIE, SESSION_SECRET, Visitor, serving_site, set_cookies
-from tornadopy.cache.handler import handler_of
 from tornadopy.handler import WebHandler
 from tornadopy.utils.secretids import SecretIds
 
@@ -288,7 +287,7 @@ def test_the_store_never_has_the_id(cache: dict[str, Any]) -> None:
         assert shown is not None
         known = SecretIds(SESSION_SECRET, purpose="tornadopy session ").parse(shown)
         assert known is not None
-        store_of_site = handler_of(site.application.conf)["default"].using("json")
+        store_of_site = site.application.caches["default"].using("json")
         kept = site.call(store_of_site.aget(f"session:{known.store_key}"))
     assert kept["values"] == {"a": '"a value"'}
     assert shown not in json.dumps(kept)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from support.server import Client, Response, Site, make_application, serving
-from tornadopy.cache.handler import handler_of
 
 SESSION_SECRET = "Zk3vW9pQx7RfTn2LbY6mHc8JgDs4AeUt"
 TOKEN_SECRET = "Hs5uN8kVy2MbXr7PdZ3wKq9TfLc6JgEa"
@@ -60,7 +59,7 @@ def serving_site(
         try:
             yield site
         finally:
-            site.call(handler_of(application.conf).aclose())
+            site.call(application.caches.aclose())
 
 
 class Visitor:

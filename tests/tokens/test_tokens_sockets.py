@@ -12,7 +12,6 @@ import pytest
 
 from support.server import Site
 from support.state import TOKEN_SECRET, serving_site
-from tornadopy.cache.handler import handler_of
 from tornadopy.handler import ApiHandler
 from tornadopy.utils.secretids import SecretIds
 
@@ -251,7 +250,7 @@ def test_the_store_never_has_the_token(cache: dict[str, Any]) -> None:
         token = log_in(site)
         known = SecretIds(TOKEN_SECRET, purpose="tornadopy token ").parse(token)
         assert known is not None
-        store = handler_of(site.application.conf)["default"].using("json")
+        store = site.application.caches["default"].using("json")
         kept = site.call(store.aget(f"token:{known.store_key}"))
     assert kept == {"data": {"userID": "7"}, "address": "127.0.0.1"}
     assert token not in known.store_key

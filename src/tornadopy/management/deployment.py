@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tornadopy.application import Application
-from tornadopy.cache.handler import handler_of
 from tornadopy.conf import Settings
 from tornadopy.conf.security import find_missing, find_weak
 
@@ -57,7 +56,7 @@ def _state_of_one_process(conf: Settings, application: Application | None) -> It
         ("TOKEN", "token_cache_alias", application.open_token is not None),
     ):
         alias = getattr(conf, group)[key]
-        if is_on and not handler_of(conf)[alias].has_io:
+        if is_on and not application.caches[alias].has_io:
             yield (
                 f"{group}.{key}: the cache {alias!r} is in the memory of one process, so that several workers share "
                 "nothing and a restart forgets all; name one on Redis, Memcached or in files"

@@ -128,7 +128,7 @@ class SessionMiddleware:
                 be what the other keys say.
         """
         options = application.conf.SESSION
-        cache = find_cache(application.conf, "SESSION", "session_cache_alias")
+        cache = find_cache(application, "SESSION", "session_cache_alias")
         secret = usable_secret(application.conf, "SESSION")
         self._cookie = CookiePolicy.of(options)
         policy = SessionPolicy(
@@ -196,5 +196,6 @@ class SessionMiddleware:
         order = session.seal()
         if order is not None:
             self._cookie.write(handler, order)
-        if session.is_used:
-            handler.add_header("Vary", "Cookie")  # a cache must not hand this answer to others
+        # A shared cache must not hand this answer to others.
+        if session.is_used and not any("cookie" in line.lower() for line in handler._headers.get_list("Vary")):
+            handler.add_header("Vary", "Cookie")

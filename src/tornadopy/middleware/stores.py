@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
-from tornadopy.cache.handler import handler_of
 from tornadopy.conf.security import missing_secret
 from tornadopy.exceptions import ConfigError
 
 if TYPE_CHECKING:
+    from tornadopy.application import Application
     from tornadopy.cache.backends.base import BaseCache
-    from tornadopy.conf import Settings
 
 
-def find_cache(conf: Settings, group: str, key: str) -> BaseCache:
-    """Return the cache whose alias stands in *conf* under *key* of *group*.
+def find_cache(application: Application, group: str, key: str) -> BaseCache:
+    """Return the cache whose alias stands under *key* of *group*, a group of the settings.
 
     Raises:
         ConfigError: There is none, or its settings are wrong; the message names the key.
     """
-    alias = getattr(conf, group)[key]
-    caches = handler_of(conf)
+    alias = getattr(application.conf, group)[key]
+    caches = application.caches
     if alias not in caches:
         known = ", ".join(map(repr, caches)) or "none"
         raise ConfigError(f"{group}.{key}: CACHES has no cache {alias!r}, it has {known}; name one of them, or add it")

@@ -44,7 +44,7 @@ class TokenMiddleware:
             ConfigError: ``TOKEN.token_cache_alias`` names no cache, or one whose settings are wrong.
         """
         options = application.conf.TOKEN
-        cache = find_cache(application.conf, "TOKEN", "token_cache_alias")
+        cache = find_cache(application, "TOKEN", "token_cache_alias")
         secret = usable_secret(application.conf, "TOKEN")
         policy = TokenPolicy(
             timeout=options.token_timeout,
