@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ import pytest
 from support.redis_servers import RedisServer, running_redis
 from support.server import TIMEOUT, Client, Site, wait_for
 from support.state import BACKENDS, Visitor, serving_site, set_cookies
+from tornadopy.decorators.async_execute import async_execute
 from tornadopy.handler import WebHandler
 
 SECONDS = 1.0  # that Redis has to connect, and to answer
@@ -50,6 +52,26 @@ class Flush(WebHandler):
         self.session.flush()
 
 
+class FlushInThread(WebHandler):
+    async def get(self) -> None:
+        await self.work()
+
+    @async_execute
+    def work(self) -> None:
+        self.session.flush()
+
+
+class StopThenFlush(WebHandler):
+    """The server hangs between the loading and the logout."""
+
+    async def get(self, way: str) -> None:
+        os.kill(int(self.get_query_argument("pid")), signal.SIGSTOP)
+        if way == "thread":
+            await FlushInThread.work(self)  # type: ignore[arg-type]
+        else:
+            self.session.flush()
+
+
 class Token(WebHandler):
     def get(self) -> None:
         self.write({"user": self.token.get_current_user()})
@@ -61,7 +83,7 @@ class Token(WebHandler):
         self.write({"ended": self.token.expire()})
 
 
-ROUTES = [("/", Values), ("/alone", Alone), ("/flush", Flush), ("/token", Token)]
+ROUTES = [("/", Values), ("/alone", Alone), ("/flush", Flush), ("/stop/(.*)", StopThenFlush), ("/token", Token)]
 
 
 @pytest.fixture
@@ -259,6 +281,23 @@ def test_a_write_that_comes_too_late_is_no_success(redis: RedisServer, caplog: p
             site.settle()
             redis.resume()
     assert len(errors_of(caplog)) == 2
+
+
+@pytest.mark.parametrize("way", ["loop", "thread"])
+@pytest.mark.parametrize(("fail_closed", "status"), [(True, 503), (False, 200)])
+def test_a_logout_that_fails_is_none(
+    redis: RedisServer, way: str, fail_closed: bool, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client is not told that it has ended."""
+    with site_on(redis, fail_closed=fail_closed) as site:
+        visitor = begin(site)
+        with Client(site.port, PATIENCE) as client:
+            response = client.fetch("GET", f"/stop/{way}?pid={redis.pid}", **visitor.shown())
+        site.settle()
+        assert response.status == status
+        assert set_cookies(response) == {}
+        assert len(errors_of(caplog)) == 1
+        redis.resume()
 
 
 def test_tokens_are_nobody_s_meanwhile(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -304,3 +304,52 @@ def test_without_a_session_nothing_is_stored_or_set(cache: dict[str, Any]) -> No
         assert visitor.cookies == {}
         visitor.fetch("POST", "/", b"{}")
         assert visitor.cookies == {}
+
+
+@pytest.mark.parametrize("kind", ["written", "killed"])
+def test_a_new_id_inherits_what_the_old_one_was_to_the_last(cache: dict[str, Any], kind: str) -> None:
+    """What others have written meanwhile is kept; what others have killed meanwhile is not, save for one's own."""
+    going_on: list[asyncio.Event] = []
+
+    class Login(WebHandler):
+        async def get(self) -> None:
+            assert self.session["a"] == 1
+            self.session["b"] = 2
+            going_on.append(asyncio.Event())
+            await going_on[0].wait()
+            self.session.cycle_id()
+            self.session["userid"] = 7
+            assert dict(self.session) == {"a": 1, "b": 2, "userid": 7}
+
+    with site_on(cache, ("/login", Login)) as site, ThreadPoolExecutor(1) as pool:
+        visitor, other = Visitor(site), Visitor(site)
+        store(visitor, a=1)
+        other.cookies = dict(visitor.cookies)
+        response = pool.submit(visitor.get, "/login")
+        wait_for(lambda: going_on, "the login")
+        if kind == "written":
+            store(other, a="new", c=3)
+        else:
+            other.get("/flush")
+        site.loop.call_soon_threadsafe(going_on[0].set)
+        assert response.result(10).status == 200
+        own = {"b": 2, "userid": 7}
+        assert values_of(visitor) == ({"a": "new", "c": 3, **own} if kind == "written" else own)
+
+
+def test_a_flush_after_a_new_id_forgets_all(cache: dict[str, Any]) -> None:
+    class Both(WebHandler):
+        def get(self) -> None:
+            self.session["b"] = 2
+            self.session.cycle_id()
+            self.session["c"] = 3
+            self.session.flush()
+            self.session["d"] = 4
+
+    with site_on(cache, ("/both", Both)) as site:
+        visitor, thief = Visitor(site), Visitor(site)
+        store(visitor, a=1)
+        thief.cookies = dict(visitor.cookies)
+        visitor.get("/both")
+        assert values_of(visitor) == {"d": 4}
+        assert values_of(thief) == {}

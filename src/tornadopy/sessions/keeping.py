@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import NamedTuple
 
 from tornadopy.exceptions import ArgumentError, CacheConnectionError, HttpUnavailableError, SessionError
 from tornadopy.sessions.record import SessionRecord
 from tornadopy.sessions.store import UNCHANGED, SessionStore, Write
-from tornadopy.sessions.values import SessionValues
+from tornadopy.sessions.values import SessionValues, apply_changes
 from tornadopy.utils.secretids import SecretId
 
 LONGEST_LIFE = 100 * 365 * 24 * 60 * 60
@@ -58,7 +58,9 @@ class SessionKeeping:
         self._life: int | None = None
         self._saved_life: int | None = None
         self._renewed = 0.0
-        self._kills: list[asyncio.Task[bool]] = []
+        self._base: Mapping[str, str] = {}  # what a new id inherits
+        self._partings: list[asyncio.Task[SessionRecord | None]] = []
+        self._inheritance: asyncio.Task[SessionRecord | None] | None = None
         self._turn = asyncio.Lock()
         self._cookie: CookieOrder | None = None
         self._failure: CacheConnectionError | None = None
@@ -127,12 +129,15 @@ class SessionKeeping:
         """
         self._use()
         self._refuse_if_sealed("its id cannot change")
-        self._kill()
+        self._part(inherits=True)
 
     def flush(self) -> None:
         """Forget all values, and kill the id at once; each logout should do so."""
-        self._use().clear()
-        self._kill()
+        self._use()
+        self._values = SessionValues({})
+        self._life = self._saved_life = self._inheritance = None
+        self._base = {}
+        self._part(inherits=False)
 
     def set_expire(self, seconds: int) -> None:
         """Let the session live *seconds* from its last use, whatever the settings say.
@@ -152,21 +157,29 @@ class SessionKeeping:
         self._refuse_if_sealed("its life cannot change")
         self._life = seconds
 
-    def _kill(self) -> None:
-        """Kill the id, if there is one; the values that are left will get another."""
-        if self._owner is None or self._is_unknown:
+    def _part(self, *, inherits: bool) -> None:
+        """Take the session out of the store at once, if it is there.
+
+        Args:
+            inherits: Whether a new id gets what it was to the last, which other requests may have changed meanwhile.
+        """
+        owner = self._owner
+        if owner is None or self._is_unknown:
+            return
+        self._owner = None
+        self._cookie = CookieOrder(None, 0)
+        if self._store.has_io and _is_in_event_loop():
+            parting = asyncio.get_running_loop().create_task(self._store.atake(owner))
+            self._partings.append(parting)
+            self._inheritance = parting if inherits else None
             return
         try:
-            killing = self._store.kill(self._owner)
+            record = self._store.take(owner)
         except CacheConnectionError as error:
             self._is_lost = True
-            self._note_failure(error)
-            return
-        if killing is not None:
-            self._kills.append(killing)
-        self._owner = None
-        self._values = self._values.unsaved()
-        self._cookie = CookieOrder(None, 0)
+            self._fail(error)
+        else:
+            self._base = record.texts if inherits and record is not None else {}
 
     def _refuse_if_sealed(self, consequence: str) -> None:
         if self._is_sealed:
@@ -187,15 +200,12 @@ class SessionKeeping:
         """
         async with self._turn:
             try:
-                await self._await_kills()
+                await self._await_partings()
                 order = self._order()
                 if order is not None:
                     self._take_result(order, await self._store.awrite(order, life=self._life))
             except CacheConnectionError as error:
-                self._cookie = None
-                self._note_failure(error)
-                if self._store.policy.fails_closed and not self._is_sealed:
-                    raise HttpUnavailableError from error
+                self._fail(error)
             else:
                 self._failure = None if not self._is_unknown else self._failure
 
@@ -212,7 +222,7 @@ class SessionKeeping:
         except Exception:
             self._is_lost = True
             raise
-        return self._save_once() if order is not None or self._kills else None
+        return self._save_once() if order is not None or self._partings else None
 
     async def _save_once(self) -> None:
         try:
@@ -247,14 +257,15 @@ class SessionKeeping:
         return None
 
     def _creation(self, now: float) -> Write | None:
-        if self._is_sealed or not self._values:
+        changes = self._values.changes()
+        texts = apply_changes(self._base, changes)
+        if self._is_sealed or not texts:
             return None
         policy = self._store.policy
-        texts = self._values.texts()
         address = self._address if policy.ties_to_address else None
         record = SessionRecord(texts=texts, address=address, life=self._life, renewed=now)
         record.check_size(policy.max_size)
-        return Write(target=self._store.ids.create(), record=record, changes=texts, now=now)
+        return Write(target=self._store.ids.create(), record=record, changes=changes, now=now)
 
     def _is_to_be_renewed(self, now: float) -> bool:
         policy = self._store.policy
@@ -273,18 +284,40 @@ class SessionKeeping:
         self._is_written = True
         self._owner = order.target
         self._values.saved(order.changes)
+        self._base = {}
         self._life = self._saved_life = record.life
         self._renewed = order.now
 
-    async def _await_kills(self) -> None:
-        kills, self._kills = self._kills, []
-        if not kills:
+    async def _await_partings(self) -> None:
+        """Wait until the old ids are dead, and take over what they leave."""
+        partings, self._partings = self._partings, []
+        if not partings:
             return
-        for result in await asyncio.gather(*kills, return_exceptions=True):
+        results = await asyncio.gather(*partings, return_exceptions=True)
+        for result in results:
             if isinstance(result, BaseException):
                 raise result
+        if self._inheritance is not None:
+            record = self._inheritance.result()
+            self._base = {} if record is None else record.texts
+            self._inheritance = None
+
+    def _fail(self, error: CacheConnectionError) -> None:
+        """Take note that something could not be written; where it is asked for, the client must be told."""
+        self._cookie = None
+        self._note_failure(error)
+        if self._store.policy.fails_closed and not self._is_sealed:
+            raise HttpUnavailableError from error
 
     def _note_failure(self, error: CacheConnectionError) -> None:
         if self._failure is None:
             _log.error("the session goes on empty, and nothing of it is saved: %s", error)
         self._failure = error
+
+
+def _is_in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -6,7 +6,6 @@ ever unpickled.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -149,21 +148,27 @@ class SessionStore:
             await self._cache.atouch(key, self.policy.lifetime(record.life))
         return record
 
-    def kill(self, doomed: SecretId) -> asyncio.Task[bool] | None:
-        """Delete the session of that id, now; return what is still to be awaited, if anything."""
-        if self.has_io and _is_in_event_loop():
-            return asyncio.get_running_loop().create_task(self._cache.adelete(_key(doomed)))
-        self._cache.delete(_key(doomed))
-        return None
+    def take(self, doomed: SecretId) -> SessionRecord | None:
+        """Delete the session of that id, and return what it was to the last; None if there is none any more."""
+        taking = _Taking()
+        self._cache.update(_key(doomed), taking)
+        return taking.record
+
+    async def atake(self, doomed: SecretId) -> SessionRecord | None:
+        """Do what `take` does, without holding up the event loop."""
+        taking = _Taking()
+        await self._cache.aupdate(_key(doomed), taking)
+        return taking.record
+
+
+class _Taking:
+    """Notes what is stored, and has it deleted; what it has noted last is what the cache has deleted."""
+
+    record: SessionRecord | None = None
+
+    def __call__(self, stored: Any) -> None:
+        self.record = SessionRecord.read(stored)
 
 
 def _key(owner: SecretId) -> str:
     return PREFIX + owner.store_key
-
-
-def _is_in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

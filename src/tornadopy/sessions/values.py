@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Any
 
 from tornadopy.utils.jsonvalues import decode_value, encode_value
 
@@ -86,21 +86,11 @@ class SessionValues:
         changed: dict[str, str | None] = {key: text for key, text in now.items() if text != self._texts.get(key)}
         return {**changed, **dict.fromkeys(self._deleted)}
 
-    def texts(self) -> dict[str, str]:
-        """Return the JSON of every value as it is now; raises what `changes` raises."""
-        return apply_changes(self._texts, self.changes())
-
     def saved(self, changes: Changes) -> None:
         """Take note that the store has *changes* now."""
         self._texts = apply_changes(self._texts, changes)
         self._seen.clear()
         self._deleted = {key for key in self._deleted if key in self._texts}
-
-    def unsaved(self) -> Self:
-        """Return the same values, as if the store had none of them."""
-        copy = type(self)({})
-        copy._live = {key: self.get(key) for key in self}
-        return copy
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}, {len(self)} keys>"
