@@ -13,6 +13,9 @@
     ├── MissingExtraError           an optional dependency is not installed (also an ImportError)
     ├── CancelledWorkError          what a hook waited for has been cancelled
     ├── FlashMessageTooLarge        the flashed messages exceed what a cookie can hold
+    ├── DatabaseError               a database is not there, or is used in a way that cannot work
+    │   ├── PoolExhaustedError      the event loop would have to wait for a connection
+    │   └── SessionError            a session is used where it is not to be used
     └── HttpError                   an answer with an HTTP status (also a tornado.web.HTTPError)
         ├── HttpBadRequestError     400
         ├── HttpForbiddenError      403
@@ -86,6 +89,18 @@ class CancelledWorkError(TornadopyError):
 
 class FlashMessageTooLarge(TornadopyError):
     """The flashed messages exceed what a cookie can hold."""
+
+
+class DatabaseError(TornadopyError):
+    """A database is not there, or is used in a way that cannot work."""
+
+
+class PoolExhaustedError(DatabaseError):
+    """All connections are out, and the event loop itself would have to wait for one."""
+
+
+class SessionError(DatabaseError):
+    """A session is used where it is not to be used: by two at once, or in a thread that nobody waits for."""
 
 
 class HttpError(TornadopyError, HTTPError):

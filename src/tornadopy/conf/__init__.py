@@ -39,7 +39,7 @@ class Settings:
     .. versionadded:: 2.0
     """
 
-    __slots__ = ("_layers", "module")
+    __slots__ = ("__weakref__", "_layers", "module")
 
     module: str | None
     _layers: loader.Layers

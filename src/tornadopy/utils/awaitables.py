@@ -1,4 +1,4 @@
-"""Wait for what somebody else's code has handed back."""
+"""Wait for what somebody else's code has handed back, and tell where waiting is not allowed."""
 
 from __future__ import annotations
 
@@ -25,3 +25,12 @@ async def settle(work: Awaitable[T]) -> T:
         if task is not None and task.cancelling():
             raise
         raise CancelledWorkError("something that was waited for has been cancelled") from exc
+
+
+def is_on_event_loop() -> bool:
+    """Whether an event loop is running in this thread, so that whatever waits here holds up everybody."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
