@@ -19,11 +19,12 @@ except ImportError as exc:
     ) from exc
 
 if TYPE_CHECKING:
+    from tornadopy.db.atomic import atomic
     from tornadopy.db.connector import Connector
 
-__all__ = ["Connector"]
+__all__ = ["Connector", "atomic"]
 
-_HOMES = {"Connector": "tornadopy.db.connector"}
+_HOMES = {"Connector": "tornadopy.db.connector", "atomic": "tornadopy.db.atomic"}
 
 
 def __getattr__(name: str) -> Any:

@@ -20,10 +20,11 @@ from types import MappingProxyType
 from sqlalchemy import Engine, MetaData
 
 from tornadopy.conf import Settings, settings
-from tornadopy.db import metadata, slowquery
+from tornadopy.db import metadata, scope, slowquery
 from tornadopy.db.configuration import SLAVE, read_connections
 from tornadopy.db.nodes import Node
 from tornadopy.db.replicas import Replicas
+from tornadopy.db.session import RoutingSession
 from tornadopy.exceptions import ConfigError
 from tornadopy.utils.suggest import nearest
 
@@ -36,13 +37,15 @@ class Database:
     Attributes:
         name: The key in ``DATABASE_CONNECTION``.
         replicas: Its servers.
+        others: The databases of the same settings, this one among them.
 
     .. versionadded:: 2.0
     """
 
-    def __init__(self, name: str, replicas: Replicas) -> None:
+    def __init__(self, name: str, replicas: Replicas, others: Mapping[str, Database]) -> None:
         self.name = name
         self.replicas = replicas
+        self.others = others
 
     @property
     def master(self) -> Node:
@@ -64,6 +67,11 @@ class Database:
     def metadata(self) -> MetaData:
         """The tables of the models with this ``__connection_name__``."""
         return metadata.of(self.name)
+
+    @property
+    def session(self) -> RoutingSession:
+        """The session of the current request, message, task or thread."""
+        return scope.session(self)
 
     def create_db(self) -> None:
         """Create the tables of the models that have been imported, where they are missing."""
@@ -93,7 +101,7 @@ class Connections(Mapping[str, Database]):
     def __init__(self, conf: Settings) -> None:
         prepare = slowquery.watcher(conf.SLOW_SYNC_QUERY) if conf.DEBUG else None
         self._databases = {
-            name: Database(name, _replicas([Node(config, prepare) for config in configs]))
+            name: Database(name, _replicas([Node(config, prepare) for config in configs]), self)
             for name, configs in read_connections(conf).items()
         }
         self.ping_interval: int = conf.PING_DB
