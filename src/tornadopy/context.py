@@ -52,6 +52,11 @@ class Scope:
         state: dict[Any, Any] = self.__dict__.setdefault("_state", {})  # two threads may come first
         return state
 
+    @property
+    def has_opened(self) -> bool:
+        """Whether there is something that the end has to close."""
+        return bool(self._closers)
+
     def on_end(self, closer: Closer) -> None:
         """Call *closer* when the response is finished and the handler has returned, or on abort.
 

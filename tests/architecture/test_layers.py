@@ -36,6 +36,7 @@ LAYERS: list[tuple[str, list[str]]] = [
             "routing",
             "errorpages",
             "hosts",
+            "databases",
             "server.options",
             "server.proxies",
             "server.reload",

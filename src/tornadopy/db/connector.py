@@ -23,6 +23,7 @@ from tornadopy.conf import Settings, settings
 from tornadopy.db import metadata, scope, slowquery
 from tornadopy.db.configuration import SLAVE, read_connections
 from tornadopy.db.nodes import Node
+from tornadopy.db.pings import Pings
 from tornadopy.db.replicas import Replicas
 from tornadopy.db.session import RoutingSession
 from tornadopy.exceptions import ConfigError
@@ -104,8 +105,7 @@ class Connections(Mapping[str, Database]):
             name: Database(name, _replicas([Node(config, prepare) for config in configs]), self)
             for name, configs in read_connections(conf).items()
         }
-        self.ping_interval: int = conf.PING_DB
-        self.ping_count: int = conf.PING_CONN_COUNT
+        self._pings = Pings(self.nodes, interval=conf.PING_DB, count=conf.PING_CONN_COUNT)
 
     def __getitem__(self, name: str) -> Database:
         try:
@@ -129,15 +129,26 @@ class Connections(Mapping[str, Database]):
         """Every server of every name."""
         return tuple(node for database in self._databases.values() for node in database.replicas)
 
+    def start_pings(self) -> None:
+        """Ping the connections of every pool, in one task of the running event loop."""
+        self._pings.start()
+        self._watch(is_watched=True)
+
     def dispose(self) -> None:
         """Close the connections for threads and scripts; the next use opens new ones."""
         for node in self.nodes:
             node.dispose()
 
-    async def adispose(self) -> None:
-        """Close all connections of this event loop and of threads; the next use opens new ones."""
+    async def aclose(self) -> None:
+        """End the pings; close the connections of this event loop and of threads. The next use opens new ones."""
+        await self._pings.end()
+        self._watch(is_watched=False)
         for node in self.nodes:
-            await node.adispose()
+            await node.aclose()
+
+    def _watch(self, *, is_watched: bool) -> None:
+        for database in self._databases.values():
+            database.replicas.is_watched = is_watched
 
 
 def _replicas(nodes: list[Node]) -> Replicas:
@@ -181,9 +192,9 @@ class _Connector:
         """Close the connections for threads and scripts; the next use opens new ones."""
         self.conn_pool.dispose()
 
-    async def adispose(self) -> None:
-        """Close all connections of this event loop and of threads; the next use opens new ones."""
-        await self.conn_pool.adispose()
+    async def aclose(self) -> None:
+        """Close the connections of this event loop and of threads; the next use opens new ones."""
+        await self.conn_pool.aclose()
 
 
 _CONNECTIONS: weakref.WeakKeyDictionary[Settings, Connections] = weakref.WeakKeyDictionary()

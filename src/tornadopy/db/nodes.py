@@ -6,16 +6,19 @@ Owned by `tornadopy.db.connector`. An engine for the event loop belongs to the l
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, select
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from tornadopy.db import sqlite
 from tornadopy.db.configuration import NodeConfig
@@ -23,6 +26,10 @@ from tornadopy.db.drivers import missing_async_driver, missing_driver
 from tornadopy.exceptions import ConfigError
 
 __all__ = ["Node"]
+
+_PING = select(1)
+_log = logging.getLogger("tornadopy.tracelog")
+_infolog = logging.getLogger("tornadopy.infolog")
 
 
 class Node:
@@ -88,6 +95,46 @@ class Node:
             made += [each.sync_engine for each in self._async_engines.values()]
         return iter(made)
 
+    def check(self) -> None:
+        """Connect once.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: The server cannot be reached, or refuses the connection.
+        """
+        with self.engine.connect():
+            self.mark_in()
+
+    def ping(self, count: int) -> None:
+        """Use each idle connection of threads once, *count* at a time; if the server is away, look whether it is back.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: It does not answer.
+        """
+        engine = self._engine
+        if engine is None:
+            return
+        for batch in _batches(self._idle(engine), count):
+            with ExitStack() as stack:
+                for connection in [stack.enter_context(engine.connect()) for _ in range(batch)]:
+                    connection.scalar(_PING)
+                self.mark_in()
+
+    async def aping(self, count: int) -> None:
+        """Use each idle connection of the running event loop once, as `ping` does."""
+        engine = self._async_engines.get(asyncio.get_running_loop())
+        if engine is None:
+            return
+        for batch in _batches(self._idle(engine.sync_engine), count):
+            async with AsyncExitStack() as stack:
+                for connection in [await stack.enter_async_context(engine.connect()) for _ in range(batch)]:
+                    await connection.scalar(_PING)
+                self.mark_in()
+
+    def _idle(self, engine: Engine) -> int:
+        """Return how many connections wait in the pool; at least one is tried if the server is away."""
+        idle: int = engine.pool.checkedin() if isinstance(engine.pool, QueuePool) else 0
+        return idle if self.out_since is None else max(idle, 1)
+
     def dispose(self) -> None:
         """Close the connections for threads and scripts that nobody uses; the next use opens new ones."""
         with self._lock:
@@ -96,7 +143,7 @@ class Node:
         if engine is not None:
             engine.dispose()
 
-    async def adispose(self) -> None:
+    async def aclose(self) -> None:
         """Close the connections of the running event loop that nobody uses, and those for threads."""
         with self._lock:
             engine = self._async_engines.pop(asyncio.get_running_loop(), None)
@@ -112,17 +159,17 @@ class Node:
         self._engine = None
         self._async_engines.clear()
 
-    def mark_out(self) -> bool:
-        """Take note that the server does not answer; return whether that is news."""
-        is_news = self.out_since is None
+    def mark_out(self) -> None:
+        """Take note that the server does not answer."""
+        if self.out_since is None:
+            _log.warning("the database server %s does not answer; reads go to others until it does", self.config.place)
         self.out_since = time.monotonic()
-        return is_news
 
-    def mark_in(self) -> bool:
-        """Take note that the server answers; return whether that is news."""
-        is_news = self.out_since is not None
+    def mark_in(self) -> None:
+        """Take note that the server answers."""
+        if self.out_since is not None:
+            _infolog.info("the database server %s answers again", self.config.place)
         self.out_since = None
-        return is_news
 
     def _make_engine(self) -> Engine:
         config = self.config
@@ -171,3 +218,9 @@ class Node:
         if self._anchor is not None:
             self._anchor.close()
             self._anchor = None
+
+
+def _batches(total: int, size: int) -> Iterator[int]:
+    """Yield how many of *total* things each batch of at most *size* holds."""
+    for done in range(0, total, size):
+        yield min(size, total - done)
