@@ -156,15 +156,16 @@ class Sessions:
 
 
 class _Here(threading.local):
-    """The sessions of the thread."""
+    """The sessions of the thread, and those of the call or the callback that it is running."""
 
     sessions: Sessions | None = None
+    momentary: Sessions | None = None
 
-    def end(self) -> None:
-        """Close them."""
-        if self.sessions is not None:
-            self.sessions.close()
-            self.sessions = None
+    def end_moment(self) -> None:
+        """Close those of the call or callback."""
+        if self.momentary is not None:
+            self.momentary.close()
+            self.momentary = None
 
 
 _here = _Here()
@@ -240,17 +241,19 @@ def _of_scope(scope: Scope | None) -> Sessions | None:
 
 
 def _of_task_or_thread() -> Sessions:
-    task = _current_task()
-    if task is not None and call_of_this_thread() is None:
+    call, loop = call_of_this_thread(), _running_loop()
+    if call is None and loop is not None and (task := asyncio.current_task(loop)) is not None:
         return _of_task(task)
-    if _here.sessions is None:
-        _here.sessions = Sessions()
-        call = call_of_this_thread()
+    if call is None and loop is None:
+        _here.sessions = _here.sessions or Sessions()
+        return _here.sessions
+    if _here.momentary is None:
+        _here.momentary = Sessions()
         if call is not None:
-            call.on_end(_here.end)
-        elif (loop := _running_loop()) is not None:
-            loop.call_soon(_here.end)
-    return _here.sessions
+            call.on_end(_here.end_moment)
+        elif loop is not None:
+            loop.call_soon(_here.end_moment)
+    return _here.momentary
 
 
 def _of_task(task: asyncio.Task[object]) -> Sessions:
@@ -266,7 +269,3 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def _current_task() -> asyncio.Task[object] | None:
-    return asyncio.current_task() if _running_loop() is not None else None

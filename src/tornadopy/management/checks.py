@@ -155,9 +155,7 @@ def _database_notes(conf: Settings) -> list[str]:
     """
     try:
         configuration = importlib.import_module("tornadopy.db.configuration")
-        notes = [
-            note for nodes in configuration.read_connections(conf).values() for each in nodes for note in each.notes
-        ]
+        nodes = [node for named in configuration.read_connections(conf).values() for node in named]
     except MissingExtraError as exc:  # no error as long as nobody uses it, and an error where somebody does
         return [] if freeze(Defaults.DATABASE_CONNECTION) == conf.DATABASE_CONNECTION else [str(exc)]
     connections = Databases(conf).connections
