@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import dbmodels  # noqa: F401 - the tables
 import pytest
+from dbbackends import Backend, SQLiteFile, connections_of
 from sqlalchemy.orm import close_all_sessions
 
-import dbmodels  # noqa: F401 - the tables
-from dbbackends import Backend, SQLiteFile, connections_of
 from support.mariadb_servers import MariaDBServer
 from support.postgres_servers import PostgresServer
 

@@ -8,11 +8,11 @@ import threading
 from typing import Any
 
 import pytest
+from dbbackends import Backend, checked_out, running, until
+from dbmodels import Item
 from sqlalchemy import select
 from tornado.web import HTTPError, stream_request_body
 
-from dbbackends import Backend, checked_out, running, until
-from dbmodels import Item
 from tornadopy.context import current_request
 from tornadopy.db.connector import Connector
 from tornadopy.decorators.async_execute import async_execute

@@ -7,10 +7,10 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import select
-
 from dbbackends import Backend, checked_out, running, until
 from dbmodels import Item
+from sqlalchemy import select
+
 from tornadopy.db.connector import Connector
 from tornadopy.decorators.async_execute import async_execute
 from tornadopy.handler import WebHandler

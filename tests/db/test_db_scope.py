@@ -7,12 +7,12 @@ import threading
 from typing import Any
 
 import pytest
+from dbbackends import Backend, checked_out, connections_of, running, until
+from dbmodels import Archived, Item
 from sqlalchemy import select
 from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 from tornado.websocket import websocket_connect
 
-from dbbackends import Backend, checked_out, connections_of, running, until
-from dbmodels import Archived, Item
 from tornadopy.conf import settings
 from tornadopy.db.connector import Connector
 from tornadopy.decorators.async_execute import async_execute

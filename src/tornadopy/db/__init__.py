@@ -19,12 +19,12 @@ except ImportError as exc:
     ) from exc
 
 if TYPE_CHECKING:
-    from tornadopy.db.atomic import atomic
     from tornadopy.db.connector import Connector
+    from tornadopy.db.transactions import atomic
 
 __all__ = ["Connector", "atomic"]
 
-_HOMES = {"Connector": "tornadopy.db.connector", "atomic": "tornadopy.db.atomic"}
+_HOMES = {"Connector": "tornadopy.db.connector", "atomic": "tornadopy.db.transactions"}
 
 
 def __getattr__(name: str) -> Any:

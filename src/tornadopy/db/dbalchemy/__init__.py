@@ -5,11 +5,11 @@ The names of this package are what projects import; what is behind them is in th
 
 from __future__ import annotations
 
-from tornadopy.db.atomic import atomic
 from tornadopy.db.connector import Connector
 from tornadopy.db.dbalchemy.model import Model, paginate
 from tornadopy.db.pagination import Pagination
 from tornadopy.db.query import ModelQuery
 from tornadopy.db.session import RoutingSession
+from tornadopy.db.transactions import atomic
 
 __all__ = ["Connector", "Model", "ModelQuery", "Pagination", "RoutingSession", "atomic", "paginate"]

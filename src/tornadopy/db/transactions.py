@@ -200,8 +200,12 @@ class _Block:
 def _end_savepoint(savepoint: SessionTransaction, *, has_failed: bool) -> None:
     if has_failed:
         savepoint.rollback()
-    else:
+        return
+    try:
         savepoint.commit()
+    except BaseException:
+        savepoint.rollback()  # what it could not write must not spoil the transaction around it
+        raise
 
 
 def _commit(session: RoutingSession) -> None:
@@ -282,9 +286,12 @@ class _AsyncBlock:
         transaction = self._savepoint or self._session
         is_through = False
         try:
-            await (transaction.rollback() if has_failed else transaction.commit())
-            is_through = not has_failed
+            if not has_failed:
+                await transaction.commit()
+                is_through = True
         finally:
+            if not is_through:
+                await transaction.rollback()
             await self._twin.end(has_failed=not is_through)
 
 
