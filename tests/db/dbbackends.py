@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,12 @@ async def until(condition: Callable[[], Any], what: str, timeout: float = 10) ->
     while not condition():
         assert loop.time() < deadline, f"{what} did not come true within {timeout} s"
         await asyncio.sleep(0.005)
+
+
+# NOTE: a server dies with the thread that has started it (`support.processes`), so this one lasts as long as the tests.
+_STARTER = ThreadPoolExecutor(1)
+
+
+async def aside(work: Callable[[], Any]) -> None:
+    """Start or kill a server while the event loop serves on."""
+    await asyncio.get_running_loop().run_in_executor(_STARTER, work)

@@ -1,3 +1,4 @@
+# ruff: noqa: PT012 - a block that fails is what is tested
 """Transactions: committed on success, rolled back on an error or an answer of 500 and above; savepoints within."""
 
 from __future__ import annotations

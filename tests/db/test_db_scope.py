@@ -66,7 +66,7 @@ def test_the_event_loop_does_not_wait_for_a_thread(sqlite: Backend) -> None:
             working = self.work()
             await until(inside.is_set, "the thread's work")
             kept = self.kept
-            for use in (lambda: Item.session, lambda: Item.Q.first(), lambda: kept.scalar(select(1))):
+            for use in (lambda: Item.session, lambda: Item.Q, lambda: kept.scalar(select(1))):
                 with pytest.raises(SessionError) as raised:
                     use()
                 said.append(str(raised.value))
@@ -241,7 +241,7 @@ def test_in_a_websocket_the_scope_is_a_message(base: type, backend: Backend, cap
     asyncio.run(main())
     names = [name for name, _ in seen]
     assert names == ["prepare", "open", "one", "commit", "two", "fail", "close"]
-    sessions = {name: session for name, session in seen}
+    sessions = dict(seen)
     assert sessions["prepare"] is sessions["open"]
     assert len(set(map(id, sessions.values()))) == 6
     assert "ZeroDivisionError" in caplog.text

@@ -90,7 +90,6 @@ class PostgresServer(ServerProcess):
             "port": self.port,
             "unix_socket_directories": "",
             "fsync": "off",
-            "synchronous_commit": "off",
             "full_page_writes": "off",
             "shared_buffers": "32MB",
             "max_connections": 150,
