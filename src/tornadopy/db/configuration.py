@@ -92,10 +92,10 @@ def _read(conf: Settings, path: str, connection: Mapping[str, Any]) -> NodeConfi
     drivers = choose_drivers(url.drivername)
     if drivers.synchronous is None:
         raise missing_driver(path, url.drivername)
-    _check_dialect(path, url)
     notes = [f"{path}.{'URL' if 'URL' in connection else 'DRIVER'}: {note}" for note in drivers.notes]
     async_url = url.set(drivername=drivers.asynchronous) if drivers.asynchronous else None
     url = url.set(drivername=drivers.synchronous)
+    _check_dialect(path, url)
     options = engine_options(url, conf.SQLALCHEMY_CONFIGURATION)
     async_options = engine_options(async_url, conf.SQLALCHEMY_CONFIGURATION, is_async=True) if async_url else None
     return NodeConfig(

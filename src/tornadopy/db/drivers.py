@@ -124,4 +124,7 @@ def _first_installed(drivers: Mapping[str, str], named: str) -> str | None:
 
 
 def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # somebody has taken care that it cannot be imported
+        return False

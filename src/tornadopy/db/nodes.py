@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
 from tornadopy.db import sqlite
-from tornadopy.db.configuration import NodeConfig
+from tornadopy.db.configuration import SLAVE, NodeConfig
 from tornadopy.db.drivers import missing_async_driver, missing_driver
 from tornadopy.exceptions import ConfigError
 
@@ -162,7 +162,8 @@ class Node:
     def mark_out(self) -> None:
         """Take note that the server does not answer."""
         if self.out_since is None:
-            _log.warning("the database server %s does not answer; reads go to others until it does", self.config.place)
+            instead = "reads go to others until it does" if self.config.role == SLAVE else "it is asked again and again"
+            _log.warning("the database server %s does not answer; %s", self.config.place, instead)
         self.out_since = time.monotonic()
 
     def mark_in(self) -> None:
@@ -198,7 +199,8 @@ class Node:
     def _equip(self, engine: Engine) -> None:
         if engine.dialect.name == "sqlite":
             sqlite.prepare(engine)
-        event.listen(engine, "handle_error", self._notice)
+        else:
+            event.listen(engine, "handle_error", self._notice)
         if self._prepare is not None:
             self._prepare(engine)
 
