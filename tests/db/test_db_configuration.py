@@ -319,7 +319,7 @@ def test_what_cannot_be_understood(connections: list[Any], options: dict[str, An
 
 
 def test_an_option_with_a_wrong_value_names_its_connection() -> None:
-    (node,) = read(SQLITE, SQLALCHEMY_CONFIGURATION={"sqlalchemy.label_length": 99999})
+    (node,) = read(SQLITE, SQLALCHEMY_CONFIGURATION={"sqlalchemy.plugins": ["nonsense"]})
     with pytest.raises(ConfigError, match=r"connections\[0\]: SQLAlchemy makes no engine of it"):
         _ = Node(node).engine
 

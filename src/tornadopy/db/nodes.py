@@ -49,6 +49,7 @@ class Node:
     def __init__(self, config: NodeConfig, prepare: Callable[[Engine], None] | None = None) -> None:
         self.config = config
         self.out_since: float | None = None
+        self._is_quiet = False
         self._prepare = prepare
         self._lock = threading.Lock()
         self._engine: Engine | None = None
@@ -101,8 +102,12 @@ class Node:
         Raises:
             sqlalchemy.exc.DBAPIError: The server cannot be reached, or refuses the connection.
         """
-        with self.engine.connect():
-            self.mark_in()
+        self._is_quiet = True  # whoever checks says what is wrong
+        try:
+            self.engine.connect().close()
+        finally:
+            self._is_quiet = False
+        self.mark_in()
 
     def ping(self, count: int) -> None:
         """Use each idle connection of threads once, *count* at a time; if the server is away, look whether it is back.
@@ -206,7 +211,7 @@ class Node:
 
     def _notice(self, context: ExceptionContext) -> None:
         # A connection that breaks or cannot be made says that the server is away; one that went stale does not.
-        if not context.is_pre_ping and (context.is_disconnect or context.connection is None):
+        if not self._is_quiet and not context.is_pre_ping and (context.is_disconnect or context.connection is None):
             self.mark_out()
 
     def _open_memory(self) -> None:

@@ -42,7 +42,10 @@ async def check(connections: Connections, apps: Iterable[str]) -> None:
         MissingExtraError: A driver is not installed.
     """
     check_models(connections, apps)
-    await asyncio.gather(*(asyncio.wrap_future(pool.submit(_check_node, node)) for node in connections.nodes))
+    checking = [asyncio.wrap_future(pool.submit(_check_node, node)) for node in connections.nodes]
+    for error in await asyncio.gather(*checking, return_exceptions=True):  # all of them end before one is told
+        if error is not None:
+            raise error
 
 
 def check_models(connections: Connections, apps: Iterable[str]) -> None:
@@ -69,10 +72,9 @@ def _check_node(node: Node) -> None:
     except DBAPIError as exc:
         reason = " ".join(mask_text(str(exc.orig)).split())
         if not _is_reachable(node):
-            node.mark_out()
             _log.error("%s: the database server %s cannot be reached: %s", config.path, config.place, reason)
+            node.mark_out()
             return
-        node.mark_in()
         raise ConfigError(
             f"{config.path}: the database server {config.place} refuses the connection: {reason}; "
             "are UID, PASSWD, HOST, PORT and DATABASE right?"

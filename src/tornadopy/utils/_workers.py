@@ -121,18 +121,15 @@ class Workers:
         """
         future: Future[R] = Future()
         with self._lock:
-            is_idle = self._idle > len(self._queue)
-            if urgent and not is_idle and self._regular >= self.size:
-                self._urgent[future] = call
-                if self._idle_further < len(self._urgent):
-                    self._start_thread(self._work_further)
-                self._urged.notify()
-            else:
-                if not is_idle and self._regular < self.size:
-                    self._start_thread(self._work_regularly)
-                    self._regular += 1
-                self._queue[future] = call
-                self._queued.notify()
+            is_idle = self._idle > len(self._queue) + len(self._urgent)
+            if not is_idle and self._regular < self.size:
+                self._start_thread(self._work_regularly)
+                self._regular += 1
+            elif urgent and not is_idle and self._idle_further <= len(self._urgent):
+                self._start_thread(self._work_further)
+            (self._urgent if urgent else self._queue)[future] = call
+            self._queued.notify()
+            self._urged.notify()
         future.add_done_callback(self._forget)
         return future
 
