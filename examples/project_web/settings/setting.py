@@ -7,11 +7,12 @@ DEBUG = True
 # Any host: the example shall also answer under the name of the machine on which it is tried.
 ALLOWED_HOSTS = ["*"]
 
-INSTALLED_APPS = ("myapp1",)
+INSTALLED_APPS = ("myapp1", "books")
 
 MIDDLEWARE_CLASSES = (
     # The access log comes first: in the response phases the first one is the last, and sees everything.
     "tornadopy.middleware.accesslog.AccessLogMiddleware",
+    "tornadopy.middleware.dbalchemy.DBAlchemyMiddleware",
     "middlewares.timing.TimingMiddleware",
     "tornadopy.httpmodule.httpmodule.HttpModuleMiddleware",
 )
@@ -28,6 +29,10 @@ TORNADO_CONF: dict[str, Any] = {
     "xsrf_cookies": True,
     # An example has no secret to keep: cookies from before a restart are void. A project of yours keeps its own.
     "cookie_secret": secrets.token_urlsafe(32),
+}
+
+DATABASE_CONNECTION = {
+    "default": {"connections": [{"ROLE": "master", "DRIVER": "sqlite", "DATABASE": "books.sqlite3"}]},
 }
 
 TRANSLATIONS = True
