@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import json
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -129,7 +133,7 @@ def test_calls_within_a_call_share_its_turn(sqlite: Backend) -> None:
         async with running(sqlite.conf(THREADS_NUM=1), [("/", Nested)]) as fetch:
             answer = await fetch("/")
             assert answer.code == 200
-            assert len(set(__import__("json").loads(answer.body)["ids"])) == 1
+            assert len(set(json.loads(answer.body)["ids"])) == 1
 
     asyncio.run(main())
 
@@ -392,6 +396,48 @@ def test_two_applications_share_nothing(sqlite: Backend, tmp_path: Any) -> None:
                 Connector.dispose()
 
     asyncio.run(main())
+
+
+def test_the_connections_of_settings_that_are_gone_are_closed(sqlite: Backend) -> None:
+    conf = sqlite.conf()
+    engine = Connector.of(conf)["default"].master.engine
+    engine.connect().close()
+    assert engine.pool.checkedin() == 1
+    del conf
+    gc.collect()
+    assert engine.pool.checkedin() == 0
+
+
+FORK = """
+import os, sys
+from sqlalchemy import text
+from tornadopy.conf import Settings
+from tornadopy.db.connector import Connector
+
+conf = Settings(PROJECT_PATH="/", DATABASE_CONNECTION={"default": {"connections": [eval(sys.argv[1])]}})
+engine = Connector.of(conf)["default"].master.engine
+with engine.connect() as connection:
+    own = connection.scalar(text(sys.argv[2]))
+child = os.fork()
+node = Connector.of(conf)["default"].master
+with node.engine.connect() as connection:
+    found = connection.scalar(text(sys.argv[2]))
+if not child:
+    os._exit(7 if found != own else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+with node.engine.connect() as connection:
+    assert connection.scalar(text(sys.argv[2])) == own
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "own_id"), [("mariadb", "SELECT connection_id()"), ("postgres", "SELECT pg_backend_pid()")]
+)
+def test_a_forked_process_has_connections_of_its_own(name: str, own_id: str, request: pytest.FixtureRequest) -> None:
+    backend: Backend = request.getfixturevalue(name)
+    command = [sys.executable, "-W", "error", "-c", FORK, repr(backend.connection), own_id]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 def _databases(backend: Backend) -> dict[str, Any]:

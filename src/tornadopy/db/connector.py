@@ -179,6 +179,7 @@ class _Connector:
                 found = _CONNECTIONS.get(conf)
                 if found is None:
                     found = _CONNECTIONS[conf] = Connections(conf)
+                    weakref.finalize(conf, found.dispose)  # at the latest when the process ends
         return found
 
     def made_for(self, conf: Settings) -> Connections | None:

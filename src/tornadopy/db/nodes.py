@@ -66,6 +66,9 @@ class Node:
             ConfigError: An option has a value that SQLAlchemy refuses.
             MissingExtraError: The driver is not installed.
         """
+        engine = self._engine  # asked for with each statement
+        if engine is not None:
+            return engine
         with self._lock:
             if self._engine is None:
                 self._engine = self._make_engine()
@@ -81,6 +84,9 @@ class Node:
             MissingExtraError: No asynchronous driver is installed.
         """
         loop = asyncio.get_running_loop()
+        engine = self._async_engines.get(loop)
+        if engine is not None:
+            return engine
         with self._lock:
             engine = self._async_engines.get(loop)
             if engine is None:
