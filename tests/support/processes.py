@@ -99,6 +99,11 @@ class ServerProcess:
             self.port = 0
         raise AssertionError(f"{self.command()[0]} did not start:\n{self.log}")
 
+    def start_without_waiting(self) -> None:
+        """Start the server again on its port, and return when it accepts connections, whatever it answers."""
+        self._process = self._spawn()
+        wait_for(lambda: ServerProcess.is_ready(self), "the port of the server", timeout=STARTING)
+
     def _spawn(self) -> subprocess.Popen[bytes]:
         # A test run that is killed must not leave servers behind.
         guard = shutil.which("setpriv")
