@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from dbbackends import Backend, checked_out, connections_of, running, until
 from dbmodels import Archived, Item
-from sqlalchemy import select
+from sqlalchemy import select, text
 from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 from tornado.websocket import websocket_connect
 
@@ -182,6 +182,40 @@ def test_a_task_that_outlives_its_request_has_a_session_of_its_own(sqlite: Backe
             assert seen[0] is not seen[1]
             assert not checked_out(Connector.of(conf))
             assert sqlite.in_use() == []
+
+    asyncio.run(main())
+
+
+def test_an_asynchronous_session_of_a_task_that_outlives_its_request_is_left_to_it(server: Backend) -> None:
+    """The end of the request does not break into its query; the task closes the session itself."""
+    conf = server.conf()
+    slow = {"mariadb": "SELECT sleep(0.3)", "postgres": "SELECT pg_sleep(0.3)"}[server.name]
+    tasks: list[asyncio.Task[None]] = []
+    seen: list[Any] = []
+
+    class Spawn(WebHandler):
+        async def get(self) -> None:
+            started = asyncio.Event()
+            tasks.append(asyncio.create_task(self.later(started)))
+            await started.wait()
+            self.write("started")
+
+        async def later(self, started: asyncio.Event) -> None:
+            async with Item.async_session() as session:
+                session.add(Item(name="late"))
+                await session.flush()
+                started.set()
+                await session.execute(text(slow))
+                await session.commit()
+                seen.append(await session.scalar(select(Item.name)))
+
+    async def main() -> None:
+        async with running(conf, [("/", Spawn)]) as fetch:
+            assert (await fetch("/")).body == b"started"
+            await tasks[0]
+            assert seen == ["late"]
+            assert not checked_out(Connector.of(conf))
+            assert server.in_use() == []
 
     asyncio.run(main())
 

@@ -5,7 +5,8 @@ Made by `tornadopy.db.scope`, which closes it at the end of its request if nobod
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+import asyncio
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -41,6 +42,7 @@ class ScopedAsyncSession(AsyncSession):
         self.database = database
         self.sessions = sessions
         self._blocks = 0
+        self._task: asyncio.Task[Any] | None = None
 
     def using_master(self) -> Self:
         """Let everything go to the master from here on, reads too, until the request, message or task ends."""
@@ -54,8 +56,14 @@ class ScopedAsyncSession(AsyncSession):
         finally:
             self.sessions.forget_async(self)
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a task that goes on is inside an ``async with`` of this session, and will close it itself."""
+        return self._blocks > 0 and self._task is not None and not self._task.done()
+
     async def __aenter__(self) -> Self:
         self._blocks += 1
+        self._task = asyncio.current_task()
         return self
 
     async def __aexit__(self, *error: object) -> None:

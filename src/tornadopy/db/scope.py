@@ -123,7 +123,8 @@ class Sessions:
         return None
 
     async def _aend(self) -> None:
-        closing = [self.run(self.close), *(each.close() for each in self._async_sessions)]
+        left_open = [each for each in self._async_sessions if not each.is_in_use]
+        closing = [self.run(self.close), *(each.close() for each in left_open)]
         results = await complete(asyncio.gather(*closing, return_exceptions=True))
         errors = [each for each in results if isinstance(each, Exception)]
         if errors:
