@@ -269,6 +269,17 @@ def test_pools_are_found_by_name(named: Any, in_threads: type, in_loop: type) ->
     Node(node).engine.dispose()
 
 
+@pytest.mark.parametrize("driver", ["postgresql", "mysql"])
+def test_a_server_has_ten_seconds_to_accept_a_connection_unless_told_otherwise(driver: str) -> None:
+    (node,) = read({"ROLE": "master", "URL": f"{driver}://db/shop"})
+    assert node.options["connect_args"] == node.async_options["connect_args"] == {"connect_timeout": 10}
+    (node,) = read({"ROLE": "master", "URL": f"{driver}://db/shop?connect_timeout=3"})
+    assert node.options["connect_args"] == {}
+    options = {"sqlalchemy.connect_args": {"connect_timeout": 4}}
+    (node,) = read({"ROLE": "master", "URL": f"{driver}://db/shop"}, SQLALCHEMY_CONFIGURATION=options)
+    assert node.options["connect_args"] == {"connect_timeout": 4}
+
+
 def test_any_option_of_the_engine_reaches_it() -> None:
     options = {
         "sqlalchemy.json_serializer": json.dumps,

@@ -55,6 +55,8 @@ _POOLS = MappingProxyType(
 _SQLITE_ARGUMENTS = frozenset(
     {"autocommit", "cached_statements", "check_same_thread", "detect_types", "factory", "timeout", "uri"}
 )
+_WITH_CONNECT_TIMEOUT = frozenset({"aiomysql", "asyncmy", "mysqldb", "psycopg", "psycopg2", "pymysql"})
+_CONNECT_PATIENCE = 10  # seconds that a server has to accept a connection, unless connect_args or the URL say otherwise
 _SQLITE_PATIENCE = 20.0  # seconds that a writer waits for the one before it, unless connect_args says otherwise
 
 
@@ -127,6 +129,8 @@ def _connect_args(url: URL, asked: Mapping[str, Any]) -> tuple[dict[str, Any], l
     if url.get_backend_name() == "sqlite":
         # NOTE: transactions begin where `tornadopy.db.sqlite` says, not where the sqlite3 module guesses.
         values = {"timeout": _SQLITE_PATIENCE, "check_same_thread": False, **values, "isolation_level": None}
+    elif url.get_driver_name() in _WITH_CONNECT_TIMEOUT and "connect_timeout" not in url.query:
+        values = {"connect_timeout": _CONNECT_PATIENCE, **values}
     return values, notes
 
 
