@@ -7,7 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ("support.redis_servers", "support.memcached_servers")
+pytest_plugins = (
+    "support.redis_servers",
+    "support.memcached_servers",
+    "support.mariadb_servers",
+    "support.postgres_servers",
+)
 
 WATCHED = ("tornado", "tornadopy", "asyncio")
 UNWATCHED = ("tornado.access",)  # the status of an answer, which tests look at themselves

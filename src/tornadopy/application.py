@@ -24,6 +24,7 @@ from tornadopy.conf import Settings, settings
 from tornadopy.conf.security import check_secrets
 from tornadopy.conf.values import thaw
 from tornadopy.context import RequestContext, current_request
+from tornadopy.databases import Databases
 from tornadopy.delegate import HandlerDelegate, adapt
 from tornadopy.exceptions import ConfigError, ServerError, TornadopyError
 from tornadopy.handler import ErrorHandler
@@ -59,6 +60,7 @@ class Application(tornado.web.Application):
     Attributes:
         conf: The application's own, frozen configuration.
         caches: The caches of that configuration, by alias.
+        databases: The start and the end of its databases.
         pipeline: The hooks of its middlewares.
         served_classes: The class that serves what is routed to a handler class.
         whitelist: Whom the decorator ``whitelisted`` lets in.
@@ -92,6 +94,7 @@ class Application(tornado.web.Application):
         self.conf = settings.current() if conf is None else conf
         self.caches = handler_of(self.conf)
         self.caches.build()
+        self.databases = Databases(self.conf)
         self.on_startup: list[LifecycleHook] = []
         self.on_shutdown: list[LifecycleHook] = []
         self.active: set[LifecycleHandler] = set()
@@ -267,11 +270,12 @@ class Application(tornado.web.Application):
         check_secrets(self.conf, self.settings, self.pipeline.middlewares, missing=missing)
 
     async def startup(self) -> None:
-        """Run the start-up hooks: those of the apps in their order, then `on_startup`; begin to ping the caches.
+        """Check and ping the databases; run the start-up hooks: those of the apps in their order, then `on_startup`.
 
         If one fails, the shut-down hooks run.
 
         Raises:
+            ConfigError: A database refuses us.
             ServerError: A hook failed.
         """
         if self._started is not None:
@@ -279,6 +283,7 @@ class Application(tornado.web.Application):
         hooks = [*apps.load_hooks(self.conf.INSTALLED_APPS, "on_startup"), *self.on_startup]
         self._started = [*apps.load_hooks(self.conf.INSTALLED_APPS, "on_shutdown"), *self.on_shutdown]
         try:
+            await self.databases.start()
             for hook in hooks:
                 await _start(hook, self)
         except BaseException:
@@ -289,7 +294,7 @@ class Application(tornado.web.Application):
             reload.start()
 
     async def shutdown(self) -> None:
-        """Run the shut-down hooks in reverse order, each of them even if another fails, then close the caches."""
+        """Run the shut-down hooks in reverse order, each of them even if another fails; close caches and databases."""
         started, self._started = self._started, None
         if started is None:
             return
@@ -299,6 +304,7 @@ class Application(tornado.web.Application):
             except Exception:
                 logging.getLogger("tornado.application").exception("Error in the shut-down hook %r", hook)
         await self.caches.aclose()
+        await self.databases.aclose()
 
     def listen(self, port: int, address: str | None = None, *, backlog: int = 4096, **kwargs: Any) -> HTTPServer:
         """Start a stock HTTP server for this application; see Tornado's.

@@ -31,7 +31,85 @@ Closer = Callable[[], Awaitable[None] | None]
 _Waiting = tuple[Closer, Awaitable[None]]
 
 
-class RequestContext:
+class Scope:
+    """What is opened for a piece of work, and ends with it: for a request, or for one message of a WebSocket.
+
+    Attributes:
+        is_ended: Whether the work is over, and with it what was opened.
+        is_holding: Whether something is held that others may be waiting for, such as a connection of a pool.
+
+    .. versionadded:: 2.0
+    """
+
+    # PERF: most requests set none of these (benchmarks/overhead.py).
+    is_ended = False
+    is_holding = False
+    _state: dict[Any, Any] | None = None
+    _closers: list[Closer] | None = None
+
+    @property
+    def state(self) -> dict[Any, Any]:
+        """What middlewares and others keep for the work, by a key of their own."""
+        state: dict[Any, Any] = self.__dict__.setdefault("_state", {})  # two threads may come first
+        return state
+
+    @property
+    def has_opened(self) -> bool:
+        """Whether there is something that the end has to close."""
+        return bool(self._closers)
+
+    def on_end(self, closer: Closer) -> None:
+        """Call *closer* when the response is finished and the handler has returned, or on abort.
+
+        That of a message's scope comes when the message has been handled. Closers run in reverse order, whatever
+        happened to the request, `clear` included; they may be asynchronous.
+
+        Raises:
+            RuntimeError: The work is over, and nobody would call it.
+        """
+        closers: list[Closer] = self.__dict__.setdefault("_closers", [])
+        closers.append(closer)
+        # NOTE: in this order, for a thread may come here while the event loop ends the work in the opposite order.
+        if self.is_ended and closer in closers:
+            closers.remove(closer)
+            raise RuntimeError("the request has ended; nothing more can be opened for it")
+
+    async def end(self) -> None:
+        """Run the closers, each of them even if another fails."""
+        await self._end_after(self._run_closers())
+
+    def _run_closers(self) -> _Waiting | None:
+        """Run closers up to the first that hands back something to await; return both."""
+        while self._closers or not self.is_ended:
+            if not self._closers:
+                self.is_ended = True
+                continue
+            closer = self._closers.pop()
+            try:
+                result = closer()
+            except (Exception, asyncio.CancelledError) as error:
+                _log_closer(closer, error)
+            else:
+                if isawaitable(result):
+                    return closer, result
+        return None
+
+    async def _end_after(self, waiting: _Waiting | None) -> None:
+        cancellation: asyncio.CancelledError | None = None
+        while waiting is not None:
+            closer, result = waiting
+            try:
+                await settle(result)
+            except asyncio.CancelledError as error:
+                cancellation = error
+            except Exception as error:
+                _log_closer(closer, error)
+            waiting = self._run_closers()
+        if cancellation is not None:
+            raise cancellation
+
+
+class RequestContext(Scope):
     """What belongs to one request from before its routing until its end.
 
     Attributes:
@@ -53,8 +131,6 @@ class RequestContext:
     cleared = False
     failure: BaseException | None = None
     request_id_if_known: str | None = None
-    _state: dict[Any, Any] | None = None
-    _closers: list[Closer] | None = None
     _preludes: list[Closer] | None = None
     _tasks: set[asyncio.Task[None]] | None = None
 
@@ -63,13 +139,6 @@ class RequestContext:
         self.request = request
         self.variables: Context | None = copy_context()
         self.variables.run(current_request.set, self)
-
-    @property
-    def state(self) -> dict[Any, Any]:
-        """What middlewares keep for the request, by a key of their own."""
-        if self._state is None:
-            self._state = {}
-        return self._state
 
     @property
     def request_id(self) -> str:
@@ -111,23 +180,11 @@ class RequestContext:
             await settle(waiting)
             waiting = self.run_preludes()
 
-    def on_end(self, closer: Closer) -> None:
-        """Call *closer* when the response is finished and the handler has returned, or on abort.
-
-        Closers run in reverse order, whatever happened to the request, `clear` included; they may be asynchronous.
-        """
-        if self._closers is None:
-            self._closers = []
-        self._closers.append(closer)
-
-    async def end(self) -> None:
-        """Run the closers, each of them even if another fails."""
-        await self._end_after(self._run_closers())
-
     def end_then(self, then: Callable[[], None]) -> None:
         """Run the closers, and call *then* whatever becomes of them: at once, unless one of them has to wait."""
         # PERF: most closers have nothing to wait for, and need no task of their own (benchmarks/sessions.py).
         waiting = None
+        self.is_ended = not self._closers
         if self._closers:
             here = current_request.get() is self
             waiting = self._run_closers() if here else self.run(self._run_closers)
@@ -141,33 +198,6 @@ class RequestContext:
             await self._end_after(waiting)
         finally:
             then()
-
-    def _run_closers(self) -> _Waiting | None:
-        """Run closers up to the first that hands back something to await; return both."""
-        while self._closers:
-            closer = self._closers.pop()
-            try:
-                result = closer()
-            except (Exception, asyncio.CancelledError) as error:
-                _log_closer(closer, error)
-            else:
-                if isawaitable(result):
-                    return closer, result
-        return None
-
-    async def _end_after(self, waiting: _Waiting | None) -> None:
-        cancellation: asyncio.CancelledError | None = None
-        while waiting is not None:
-            closer, result = waiting
-            try:
-                await settle(result)
-            except asyncio.CancelledError as error:
-                cancellation = error
-            except Exception as error:
-                _log_closer(closer, error)
-            waiting = self._run_closers()
-        if cancellation is not None:
-            raise cancellation
 
     def release(self) -> None:
         """Let go of what refers back to this context, so that nothing of a request waits for the garbage collector."""
@@ -211,6 +241,14 @@ def _log_closer(closer: Closer, error: BaseException) -> None:
 
 current_request: ContextVar[RequestContext | None] = ContextVar("tornadopy.current_request", default=None)
 """The request that is being served here, or None."""
+
+current_message: ContextVar[Scope | None] = ContextVar("tornadopy.current_message", default=None)
+"""The scope of the message of a WebSocket that is being handled here, or None."""
+
+
+def current_scope() -> Scope | None:
+    """Return what the work done here is part of: the message of a WebSocket, else the request; None outside of both."""
+    return current_message.get() or current_request.get()
 
 
 class CurrentRequest:

@@ -18,6 +18,9 @@
     ├── SerializationError          a value that a serializer cannot store or read (also a ValueError)
     ├── SessionError                a session cannot be used here, or holds too much (also a RuntimeError)
     ├── TokenError                  a token cannot be used here (also a RuntimeError)
+    ├── DatabaseError               a database is not there, or is used in a way that cannot work
+    │   ├── PoolExhaustedError      the event loop would have to wait for a connection
+    │   └── DatabaseSessionError    a session is used where it is not to be used
     └── HttpError                   an answer with an HTTP status (also a tornado.web.HTTPError)
         ├── HttpBadRequestError     400
         ├── HttpUnauthorizedError   401
@@ -121,6 +124,18 @@ class SessionError(TornadopyError, RuntimeError):
 
 class TokenError(TornadopyError, RuntimeError):
     """A token is used before it is loaded."""
+
+
+class DatabaseError(TornadopyError):
+    """A database is not there, or is used in a way that cannot work."""
+
+
+class PoolExhaustedError(DatabaseError):
+    """All connections are out, and the event loop itself would have to wait for one."""
+
+
+class DatabaseSessionError(DatabaseError):
+    """A session is used where it is not to be used: by two at once, or in a thread that nobody waits for."""
 
 
 class HttpError(TornadopyError, HTTPError):

@@ -1,7 +1,15 @@
-"""WebSockets whose handshake passes the middleware pipeline like any other request."""
+"""WebSockets whose handshake passes the middleware pipeline like any other request.
+
+What is opened while a message is handled ends with that message, not with the connection, which may last for days. The
+handshake with `open`, and `on_close`, count as messages of their own.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from asyncio import Future
+from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 from tornado.httputil import HTTPServerRequest
@@ -9,8 +17,10 @@ from tornado.web import Application
 from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 from tornado.websocket import WebSocketProtocol, WebSocketProtocol13, _WebSocketParams
 
+from tornadopy.context import Scope, current_message
 from tornadopy.handler import ErrorPageHandler
 from tornadopy.lifecycle import LifecycleHandler
+from tornadopy.utils.awaitables import complete
 
 __all__ = ["WebSocketHandler"]
 
@@ -27,6 +37,9 @@ class WebSocketHandler(TornadoWebSocketHandler, ErrorPageHandler):
         # NOTE: Tornado's __init__ comes next, and cannot take a route's "application" or "request".
         self._kept_kwargs = kwargs
         super().__init__(application, request)
+        self._opening = Scope()
+        self.context.on_end(self._opening.end)
+        current_message.set(self._opening)
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
         """Return the protocol that takes the connection over; it waits for the ``response`` hooks first."""
@@ -40,6 +53,19 @@ class WebSocketHandler(TornadoWebSocketHandler, ErrorPageHandler):
         )
         return _HookedProtocol(self, False, parameters)
 
+    def on_connection_close(self) -> None:
+        """Tell `on_close`, as Tornado does; what it opens ends with the request."""
+        if self.context.is_ended:
+            super().on_connection_close()
+            return
+        closing = Scope()
+        self.context.on_end(closing.end)
+        token = current_message.set(closing)
+        try:
+            super().on_connection_close()
+        finally:
+            current_message.reset(token)
+
 
 class _HookedProtocol(WebSocketProtocol13):
     async def accept_connection(self, handler: TornadoWebSocketHandler) -> None:
@@ -49,3 +75,26 @@ class _HookedProtocol(WebSocketProtocol13):
                 return
             handler._write_buffer.clear()  # a handshake has no body, whatever a hook has appended
         await super().accept_connection(handler)
+
+    async def _receive_frame_loop(self) -> None:
+        if isinstance(self.handler, WebSocketHandler):
+            await self.handler._opening.end()
+        await super()._receive_frame_loop()
+
+    def _run_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any] | None:
+        """Call what handles a message in a scope of its own; the next message waits for the end of both."""
+        message, variables = Scope(), copy_context()
+        variables.run(current_message.set, message)
+        handled = variables.run(super()._run_callback, callback, *args, **kwargs)
+        if handled is None and not message.has_opened:
+            message.is_ended = True
+            return None
+        return asyncio.ensure_future(_end_after(handled, message))
+
+
+async def _end_after(handled: Future[Any] | None, message: Scope) -> None:
+    try:
+        if handled is not None:
+            await handled
+    finally:
+        await complete(message.end())

@@ -37,6 +37,7 @@ LAYERS: list[tuple[str, list[str]]] = [
             "routeindex",
             "errorpages",
             "hosts",
+            "databases",
             "server.options",
             "server.proxies",
             "server.reload",
@@ -156,7 +157,7 @@ def test_optional_libraries_stay_in_modules_of_their_own(name: str) -> None:
     optional = {each.split(".")[0] for each, inside in imported(name) if not inside} & OPTIONAL
     for other in INNER:
         if optional and name in {each for each, inside in _top_level_own(other) if not inside}:
-            brings = {each.split(".")[0] for each, inside in imported(other) if not inside} & OPTIONAL
+            brings = {each.split(".")[0] for each in _needed_for(other)} & OPTIONAL
             assert brings or _imports_only_private(other, name), f"{other} imports {name}, which needs {optional}"
 
 
@@ -164,6 +165,15 @@ def _top_level_own(name: str) -> Iterator[tuple[str, bool]]:
     for each, inside in imported(name):
         if each.startswith("tornadopy."):
             yield each.removeprefix("tornadopy."), inside
+
+
+def _needed_for(name: str) -> Iterator[str]:
+    """Yield what a module imports at its top, and what the packages above it do, which Python imports first."""
+    parts = name.split(".")
+    for depth in range(1, len(parts) + 1):
+        package = ".".join(parts[:depth])
+        if package in MODULES:
+            yield from (each for each, inside in imported(package) if not inside)
 
 
 def _imports_only_private(other: str, name: str) -> bool:

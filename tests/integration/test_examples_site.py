@@ -17,11 +17,15 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 SITE = Path(__file__).parents[2] / "examples" / "project_web"
-PAGES = ("/", "/template", "/guestbook", "/account", "/login", "/hello", "/visits", "/api/versions")
+PAGES = (
+    "/", "/template", "/guestbook", "/account", "/login", "/books", "/books?page=2", "/books/new", "/hello", "/visits",
+    "/api/versions",
+)  # fmt: skip
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 BROWSER_OPTIONS = (
@@ -238,6 +242,76 @@ class TestSession:
         assert "<title>Log in</title>" in self.fetch_form(client, "/login", {"name": " "})[2]
 
 
+class TestBooks:
+    """The pages over a table, as a person with a browser uses them."""
+
+    FIELDS: ClassVar = {
+        "title": "Dune & <Arrakis>",
+        "author": "Frank Herbert",
+        "year": "1965",
+        "note": "sand\nand spice",
+    }
+
+    def send(self, client: Client, path: str, **fields: str) -> tuple[int, str]:
+        """Fill in the form at *path* and send it; return status and body of what follows."""
+        page = client.fetch(path)[2]
+        (token,) = re.findall(r'name="_xsrf" value="([^"]+)"', page)
+        status, _, body = client.fetch(path, {**fields, "_xsrf": token})
+        return status, body
+
+    def test_the_list_has_pages(self, client: Client) -> None:
+        titles = []
+        for number in (1, 2, 3):
+            body = client.fetch(f"/books?page={number}")[2]
+            titles += re.findall(r'<a href="/books/\d+">([^<]+)</a>', body)
+            assert f'aria-label="Page {number}" aria-current="page"' in body
+        assert len(titles) >= 12
+        assert titles == sorted(titles)
+        assert client.fetch("/books?page=99")[0] == 404
+        assert client.fetch("/books?page=x")[0] == 200
+
+    def test_a_book_is_added_shown_changed_and_deleted(self, client: Client) -> None:
+        status, body = self.send(client, "/books/new", **self.FIELDS)
+        assert status == 200
+        assert "<h1>Dune &amp; &lt;Arrakis&gt;</h1>" in body
+        assert "is on the shelf." in body
+        assert "<dd>1965</dd>" in body
+        assert "sand\nand spice" in body
+        (number,) = re.findall(r'href="/books/(\d+)/edit"', body)
+        assert 'value="Dune &amp; &lt;Arrakis&gt;"' in client.fetch(f"/books/{number}/edit")[2]
+        _, body = self.send(client, f"/books/{number}/edit", **{**self.FIELDS, "title": "Dune", "year": ""})
+        assert "<h1>Dune</h1>" in body
+        assert "1965" not in body
+        _, body = self.send(client, f"/books/{number}/delete")
+        assert "is gone." in body
+        assert client.fetch(f"/books/{number}")[0] == 404
+
+    def test_what_is_wrong_is_said_beside_the_field(self, client: Client) -> None:
+        status, body = self.send(client, "/books/new", title=" ", author="Somebody", year="soon")
+        assert status == 422
+        assert 'role="alert"' in body
+        assert '<a href="#title">Please write the title.</a>' in body
+        assert 'aria-describedby="year-error"' in body
+        assert 'value="Somebody"' in body
+
+    @pytest.mark.parametrize("path", ["/books/new", "/books/1/edit", "/books/1/delete"])
+    def test_a_form_of_another_site_is_refused(self, client: Client, path: str) -> None:
+        assert client.fetch(path, self.FIELDS)[0] == 403
+        assert client.fetch("/books/1")[0] == 200
+
+    @pytest.mark.parametrize("path", ["/books/99999", "/books/99999/edit", "/books/99999/delete", "/books/x"])
+    def test_a_book_that_is_not_there(self, client: Client, path: str) -> None:
+        assert client.fetch(path)[0] == 404
+
+    def test_the_pages_work_by_keyboard(self, client: Client) -> None:
+        """Everything that acts is a link or a button; every field has its label; nothing needs a script."""
+        for path in ("/books", "/books/1", "/books/new", "/books/1/edit", "/books/1/delete"):
+            body = client.fetch(path)[2]
+            assert not re.search(r"<script|onclick|tabindex=\"-1", body), path
+            fields = set(re.findall(r'<(?:input|textarea)[^>]* id="(\w+)"', body))
+            assert fields == set(re.findall(r'<label for="(\w+)"', body)), path
+
+
 class TestErrors:
     def test_debug_shows_what_happened_and_masks_secrets(self, client: Client) -> None:
         status, _, body = client.fetch("/error", Accept="text/html")
@@ -319,6 +393,8 @@ def browser() -> str:
         ("/", "Welcome to tornadopy"),
         ("/template", "Templates"),
         ("/guestbook", "Guest book"),
+        ("/books", "Books"),
+        ("/books/new", "Add a book"),
         ("/hello?lang=zh_CN", "你好"),
         ("/error", "KeyError"),
     ],

@@ -11,12 +11,12 @@ import time
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, wait
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
 
-from tornadopy.utils.threadpool import ThreadPool
+from tornadopy.utils.threadpool import ThreadPool, call_of_this_thread
 
 WAIT = 10
 variable: ContextVar[str] = ContextVar("variable", default="unset")
@@ -245,7 +245,7 @@ def test_a_call_that_ended_leaves_nothing_behind(pool: ThreadPool) -> None:
 
 SCRIPT = """
 import sys, time
-from tornadopy.utils.threadpool import ThreadPool
+from tornadopy.utils.threadpool import ThreadPool, call_of_this_thread
 
 pool = ThreadPool(lambda: 1)
 pool.submit(lambda: (print("begun", flush=True), time.sleep({sleep}), print("ended", flush=True)))
@@ -291,3 +291,72 @@ def test_a_forked_process_starts_threads_of_its_own(pool: ThreadPool) -> None:
     assert os.waitstatus_to_exitcode(code) == 0
     gate.opened.set()
     assert [future.result(WAIT) for future in held] == ["through"] * 3
+
+
+# Calls that must not wait
+
+
+def test_an_urgent_call_does_not_wait_behind_others() -> None:
+    """Each gets a thread beyond the size, if none is idle; the others keep to the size."""
+    pool = ThreadPool(lambda: 2)
+    go = threading.Event()
+    busy = [pool.submit(go.wait, WAIT) for _ in range(5)]
+    urgent = [pool.submit_urgently(threading.get_ident) for _ in range(3)]
+    assert len({each.result(WAIT) for each in urgent}) <= 3
+    assert pool.active == 2
+    assert pool.queued == 3
+    go.set()
+    assert all(each.result(WAIT) for each in busy)
+    assert pool.submit_urgently(lambda: 7).result(WAIT) == 7
+    assert pool.shutdown(timeout=WAIT)
+
+
+def test_urgent_calls_that_wait_for_each_other_all_have_a_thread() -> None:
+    pool = ThreadPool(lambda: 1)
+    barrier = threading.Barrier(6)
+    waiting = [pool.submit_urgently(barrier.wait, WAIT) for _ in range(6)]
+    assert sorted(each.result(WAIT) for each in waiting) == list(range(6))
+    assert pool.shutdown(timeout=WAIT)
+    assert not [each for each in threading.enumerate() if each.name.startswith("tornadopy_")]
+
+
+def test_an_urgent_call_can_be_cancelled_and_its_error_comes_out() -> None:
+    pool = ThreadPool(lambda: 1)
+    with pytest.raises(ZeroDivisionError):
+        pool.submit_urgently(lambda: 1 / 0).result(WAIT)
+    assert pool.shutdown(timeout=WAIT)
+
+
+def test_what_a_call_asks_for_happens_in_its_thread_when_it_ends() -> None:
+    """The last one comes first, whatever becomes of the call or of the others."""
+    pool = ThreadPool(lambda: 1)
+    seen: list[object] = []
+
+    def work() -> None:
+        call = call_of_this_thread()
+        assert call is not None
+        call.on_end(lambda: seen.append(("first", threading.get_ident())))
+        call.on_end(lambda: 1 / 0)
+        call.on_end(lambda: seen.append(("last", threading.get_ident())))
+        seen.append(threading.get_ident())
+
+    with pytest.raises(ZeroDivisionError):
+        pool.submit(work).result(WAIT)
+    assert seen[1:] == [("last", seen[0]), ("first", seen[0])]
+    assert call_of_this_thread() is None
+    assert pool.submit(lambda: call_of_this_thread() is not None).result(WAIT)
+    assert pool.shutdown(timeout=WAIT)
+
+
+def test_a_thread_that_only_shares_the_variables_of_a_call_is_not_in_it() -> None:
+    pool = ThreadPool(lambda: 1)
+
+    def work() -> object:
+        found: list[object] = []
+        thread = threading.Thread(target=copy_context().run, args=(lambda: found.append(call_of_this_thread()),))
+        thread.start()
+        thread.join()
+        return found[0]
+
+    assert pool.submit(work).result(WAIT) is None
+    assert pool.shutdown(timeout=WAIT)

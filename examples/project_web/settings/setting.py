@@ -7,12 +7,13 @@ DEBUG = True
 # Any host: the example shall also answer under the name of the machine on which it is tried.
 ALLOWED_HOSTS = ["*"]
 
-INSTALLED_APPS = ("myapp1",)
+INSTALLED_APPS = ("myapp1", "books")
 
 MIDDLEWARE_CLASSES = (
     # The access log comes first: in the response phases the first one is the last, and sees everything.
     "tornadopy.middleware.accesslog.AccessLogMiddleware",
     "tornadopy.middleware.session.SessionMiddleware",
+    "tornadopy.middleware.dbalchemy.DBAlchemyMiddleware",
     "middlewares.timing.TimingMiddleware",
     "tornadopy.httpmodule.httpmodule.HttpModuleMiddleware",
 )
@@ -41,6 +42,9 @@ CACHES: dict[str, Any] = {
     }
 }
 SESSION: dict[str, Any] = {"secret_key": secrets.token_urlsafe(32)}
+DATABASE_CONNECTION = {
+    "default": {"connections": [{"ROLE": "master", "DRIVER": "sqlite", "DATABASE": "books.sqlite3"}]},
+}
 
 TRANSLATIONS = True
 TRANSLATIONS_CONF = {"translations_dir": "translations", "locale_default": "en_US"}

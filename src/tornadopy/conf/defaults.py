@@ -205,3 +205,4 @@ class Defaults:
     SQLALCHEMY_CONFIGURATION: OpenGroup = {}
     PING_DB: Positive = 500  # seconds
     PING_CONN_COUNT: Positive = 5
+    SLOW_SYNC_QUERY: Annotated[float, AtLeast(0)] = 50.0  # milliseconds; in debug alone

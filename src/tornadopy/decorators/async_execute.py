@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 from tornado.gen import is_coroutine_function
 
 from tornadopy.conf import settings
+from tornadopy.context import current_scope
 from tornadopy.exceptions import ArgumentError, ConfigError
 from tornadopy.utils.threadpool import ThreadPool
 
@@ -132,7 +133,10 @@ async def _start_later(function: Callable[[], R], callback: Callable[[R], object
 def _start(
     loop: asyncio.AbstractEventLoop, function: Callable[[], R], callback: Callable[[R], object] | None
 ) -> asyncio.Future[R]:
-    working = pool.submit(function)
+    scope = current_scope()
+    # NOTE: a call of a request that holds a database connection may be what the calls before it wait for.
+    submit = pool.submit_urgently if scope is not None and scope.is_holding else pool.submit
+    working = submit(function)
     waiting = asyncio.wrap_future(working, loop=loop)
     working.add_done_callback(functools.partial(_log_lost_error, waiting, function))
     if callback is not None:

@@ -6,6 +6,7 @@ Nothing here serves, or writes into the project. What concerns production alone 
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
 import tempfile
@@ -19,9 +20,12 @@ from typing import Literal
 from tornadopy.application import Application
 from tornadopy.apps import load_urls
 from tornadopy.conf import Settings
+from tornadopy.conf.defaults import Defaults
 from tornadopy.conf.schema import setting_types
 from tornadopy.conf.security import find_missing, find_weak
-from tornadopy.exceptions import TornadopyError
+from tornadopy.conf.values import freeze
+from tornadopy.databases import Databases
+from tornadopy.exceptions import MissingExtraError, TornadopyError
 from tornadopy.i18n import load_translations
 from tornadopy.logger import configuration
 from tornadopy.management.patterns import matches
@@ -29,7 +33,6 @@ from tornadopy.template.environment import TemplateEnvironment
 from tornadopy.utils.suggest import nearest
 from tornadopy.webserver import Server
 
-DROPPED_OPTIONS = ("sqlalchemy.encoding", "sqlalchemy.convert_unicode", "sqlalchemy.strategy")
 RENAMED_OPTIONS = {"gzip": "compress_response"}
 MISSPELLED = 0.8
 """How alike two names are, of 1.0, before one is taken for a misspelling of the other."""
@@ -62,6 +65,8 @@ def find_problems(conf: Settings) -> tuple[list[Problem], Application | None]:
         with _collecting_errors(problems):
             application = _build(conf, problems)
     problems += [Problem("W", text) for text in _suspicious_settings(conf)]
+    with _collecting_errors(problems):
+        problems += [Problem("W", text) for text in _database_notes(conf)]
     if application is not None:
         problems += [Problem("E", text) for text in _secret_problems(conf, application)]
         problems += [Problem("W", text) for text in _idle_route_modules(conf, application)]
@@ -135,9 +140,6 @@ def _suspicious_settings(conf: Settings) -> Iterator[str]:
         guess = None if name in known else nearest(name, known)
         if guess and SequenceMatcher(None, name, guess).ratio() >= MISSPELLED:
             yield f"{name}: tornadopy knows no such setting; if {guess} is meant, rename it"
-    for option in DROPPED_OPTIONS:
-        if option in conf.SQLALCHEMY_CONFIGURATION:
-            yield f"SQLALCHEMY_CONFIGURATION[{option!r}]: SQLAlchemy 2 has dropped this option; remove it"
     for old, new in RENAMED_OPTIONS.items():
         if old in conf.TORNADO_CONF:
             yield f"TORNADO_CONF[{old!r}]: Tornado does not know this option any more; rename it to {new!r}"
@@ -145,6 +147,23 @@ def _suspicious_settings(conf: Settings) -> Iterator[str]:
         yield "SESSION.samesite is 'None' and SESSION.secure is off: browsers drop such a cookie; set secure to True"
     if "debug" in conf.TORNADO_CONF and bool(conf.TORNADO_CONF["debug"]) != conf.DEBUG:
         yield "TORNADO_CONF['debug'] contradicts DEBUG; remove it, and set DEBUG alone"
+
+
+def _database_notes(conf: Settings) -> list[str]:
+    """Return what the settings of the databases ask for and do not get.
+
+    Raises:
+        ConfigError: They cannot be understood, or a model names a connection that is not there.
+    """
+    try:
+        configuration = importlib.import_module("tornadopy.db.configuration")
+        nodes = [node for named in configuration.read_connections(conf).values() for node in named]
+    except MissingExtraError as exc:  # no error as long as nobody uses it, and an error where somebody does
+        return [] if freeze(Defaults.DATABASE_CONNECTION) == conf.DATABASE_CONNECTION else [str(exc)]
+    connections = Databases(conf).connections
+    if connections is not None:
+        importlib.import_module("tornadopy.db.startup").check_models(connections, conf.INSTALLED_APPS)
+    return list(dict.fromkeys(note for node in nodes for note in node.notes))
 
 
 def _secret_problems(conf: Settings, application: Application) -> Iterator[str]:

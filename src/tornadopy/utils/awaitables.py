@@ -1,4 +1,4 @@
-"""Wait for what somebody else's code has handed back."""
+"""Wait for what somebody else's code has handed back, and tell where waiting is not allowed."""
 
 from __future__ import annotations
 
@@ -25,3 +25,32 @@ async def settle(work: Awaitable[T]) -> T:
         if task is not None and task.cancelling():
             raise
         raise CancelledWorkError("something that was waited for has been cancelled") from exc
+
+
+async def complete(work: Awaitable[T]) -> T:
+    """Return the result of *work*, which goes on to its end even if the running task is cancelled meanwhile.
+
+    Raises:
+        asyncio.CancelledError: The running task has been cancelled; *work* is done all the same.
+    """
+    working = asyncio.ensure_future(work)
+    cancellation: asyncio.CancelledError | None = None
+    while not working.done():
+        try:
+            await asyncio.wait({working})
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is not None:
+        if not working.cancelled():
+            working.exception()  # the cancellation says more
+        raise cancellation
+    return working.result()
+
+
+def is_on_event_loop() -> bool:
+    """Whether an event loop is running in this thread, so that whatever waits here holds up everybody."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
-from tornadopy.utils._workers import Call, Workers
+from tornadopy.utils._workers import Call, Workers, current_call
 
-__all__ = ["ThreadPool"]
+__all__ = ["ThreadPool", "call_of_this_thread"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,12 +89,23 @@ class ThreadPool:
         Returns:
             The future of its result. It can be cancelled as long as the call is queued.
         """
-        call: Call[R] = Call(function, args, kwargs)
+        return self._put(Call(function, args, kwargs), urgent=False)
+
+    def submit_urgently(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Call *function* as `submit` does, but never let it wait behind others: it gets a thread beyond the size.
+
+        This is for what sets free what the others may be waiting for. Behind them it could wait for ever.
+
+        .. versionadded:: 2.0
+        """
+        return self._put(Call(function, args, kwargs), urgent=True)
+
+    def _put(self, call: Call[R], *, urgent: bool) -> Future[R]:
         if getattr(self._here, "is_worker", False):
             return _run_here(call)
         with self._lock:
             self._forget_parent()
-            return self._started().put(call)
+            return self._started().put(call, urgent=urgent)
 
     def drain(self) -> Future[None]:
         """Let the threads end as soon as no call is left; later calls start new threads.
@@ -175,6 +186,12 @@ class ThreadPool:
 
     def _mark_worker(self) -> None:
         self._here.is_worker = True
+
+
+def call_of_this_thread() -> Call[Any] | None:
+    """Return the call of a pool that this thread is running; None elsewhere."""
+    call = current_call.get()
+    return call if call is not None and call.thread == threading.get_ident() else None
 
 
 def _run_here(call: Call[R]) -> Future[R]:
