@@ -11,6 +11,7 @@
     │   ├── TemplateNotFound
     │   └── TemplateSyntaxError
     ├── MissingExtraError           an optional dependency is not installed (also an ImportError)
+    ├── TransactionError            transactions were ended or nested in an order that they cannot have
     ├── CancelledWorkError          what a hook waited for has been cancelled
     ├── FlashMessageTooLarge        the flashed messages exceed what a cookie can hold
     ├── DatabaseError               a database is not there, or is used in a way that cannot work
@@ -81,6 +82,10 @@ class TemplateSyntaxError(TemplateError):
 
 class MissingExtraError(TornadopyError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class TransactionError(TornadopyError):
+    """Transactions were ended or nested in an order that they cannot have."""
 
 
 class CancelledWorkError(TornadopyError):

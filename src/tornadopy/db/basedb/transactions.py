@@ -1,0 +1,183 @@
+"""Transactions: a connection that the statements of one context share until it is committed or rolled back.
+
+Begun by `Database.transaction`, asked by each of its statements. A context is a request, a task or a thread; what it
+starts (tasks, threads of `async_execute`) takes part in its transaction, one statement at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from tornadopy.context import current_request
+from tornadopy.exceptions import TransactionError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import NestedTransaction, RootTransaction
+
+__all__ = ["Transaction", "begin", "innermost"]
+
+_log = logging.getLogger("tornadopy.tracelog")
+
+_begun: ContextVar[tuple[Transaction, ...]] = ContextVar("tornadopy.basedb.transactions", default=())
+"""The transactions that have been begun here, of all databases; those that have ended are passed over."""
+
+
+class Pinned:
+    """A connection that belongs to a transaction, and to those that are nested in it.
+
+    Attributes:
+        connection: SQLAlchemy's connection; used in `turn` alone.
+        open: The transactions that have not ended, the innermost last.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.open: list[Transaction] = []
+        self._lock = threading.Lock()
+        self._abandoned = False
+
+    @contextmanager
+    def turn(self) -> Iterator[Connection]:
+        """Give out the connection when nobody else is using it."""
+        with self._lock:
+            yield self.connection
+        if self._abandoned:
+            self._close_if_free()
+
+    def close(self) -> None:
+        """Give the connection back to the pool, in a turn; what is not committed is rolled back."""
+        self.open.clear()
+        self.connection.close()
+
+    def abandon(self) -> None:
+        """Roll back what the request has left open, now or when the statement that is running has ended."""
+        if self.open:
+            _log.warning(
+                "basedb: a transaction was still open at the end of its request, and is rolled back; "
+                "write 'with database.transaction():', or call commit() or rollback()"
+            )
+            self._abandoned = True
+            self._close_if_free()
+
+    def _close_if_free(self) -> None:
+        # NOTE: whoever holds the lock looks at the flag after letting go of it, so that nobody has to wait here.
+        if self._lock.acquire(blocking=False):
+            try:
+                self.close()
+            finally:
+                self._lock.release()
+
+
+class Transaction:
+    """A transaction, or a savepoint in one; made by `Database.transaction`.
+
+    As a context manager it commits at the end, and rolls back when an exception comes through. Without ``with``, call
+    `commit` or `rollback`.
+
+    .. versionadded:: 2.0
+    """
+
+    def __init__(self, engine: Engine, pinned: Pinned, scope: RootTransaction | NestedTransaction) -> None:
+        self.engine, self.pinned = engine, pinned
+        self._scope = scope
+        pinned.open.append(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has neither been committed nor rolled back."""
+        return self in self.pinned.open
+
+    def commit(self) -> None:
+        """Keep what has been done.
+
+        Raises:
+            TransactionError: It has ended already, or one that is nested in it has not.
+        """
+        with self._ending("commit"):
+            self._scope.commit()
+
+    def rollback(self) -> None:
+        """Undo what has been done.
+
+        Raises:
+            TransactionError: It has ended already, or one that is nested in it has not.
+        """
+        with self._ending("rollback"):
+            self._scope.rollback()
+
+    @contextmanager
+    def _ending(self, call: str) -> Iterator[None]:
+        with self.pinned.turn():
+            self._check_innermost(call)
+            try:
+                yield
+            finally:
+                self.pinned.open.remove(self)
+                if not self.pinned.open:
+                    self.pinned.close()
+
+    def _check_innermost(self, call: str) -> None:
+        if not self.is_open:
+            raise TransactionError(f"{call}(): this transaction has ended already")
+        if self.pinned.open[-1] is not self:
+            self.pinned.close()
+            raise TransactionError(
+                f"{call}(): a transaction that is nested in this one is still open, so that all has been rolled back; "
+                "end the inner ones first, and let one task or thread alone nest transactions"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if error is None and self.is_open:
+            self.commit()
+        elif self.is_open:
+            self.rollback()
+
+
+def begin(engine: Engine) -> Transaction:
+    """Begin a transaction here, or set a savepoint in the one that is open here.
+
+    Raises:
+        TransactionError: Another task or thread has set a savepoint in it.
+    """
+    outer = innermost(engine)
+    transaction = _begin_root(engine) if outer is None else _begin_nested(outer)
+    _begun.set((*(each for each in _begun.get() if each.is_open), transaction))
+    return transaction
+
+
+def innermost(engine: Engine) -> Transaction | None:
+    """Return the innermost transaction of *engine* that is open here."""
+    return next((each for each in reversed(_begun.get()) if each.engine is engine and each.is_open), None)
+
+
+def _begin_root(engine: Engine) -> Transaction:
+    connection = engine.connect()
+    try:
+        transaction = Transaction(engine, Pinned(connection), connection.begin())
+    except BaseException:
+        connection.close()
+        raise
+    context = current_request.get()
+    if context is not None:
+        context.on_end(transaction.pinned.abandon)
+    return transaction
+
+
+def _begin_nested(outer: Transaction) -> Transaction:
+    with outer.pinned.turn() as connection:
+        if not outer.is_open or outer.pinned.open[-1] is not outer:
+            raise TransactionError(
+                "transaction(): another task or thread of this request has one open inside the same transaction; "
+                "nest them one after the other"
+            )
+        return Transaction(outer.engine, outer.pinned, connection.begin_nested())
