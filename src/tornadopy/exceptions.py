@@ -11,12 +11,12 @@
     │   ├── TemplateNotFound
     │   └── TemplateSyntaxError
     ├── MissingExtraError           an optional dependency is not installed (also an ImportError)
-    ├── TransactionError            transactions were ended or nested in an order that they cannot have
     ├── CancelledWorkError          what a hook waited for has been cancelled
     ├── FlashMessageTooLarge        the flashed messages exceed what a cookie can hold
     ├── DatabaseError               a database is not there, or is used in a way that cannot work
     │   ├── PoolExhaustedError      the event loop would have to wait for a connection
-    │   └── SessionError            a session is used where it is not to be used
+    │   ├── SessionError            a session is used where it is not to be used
+    │   └── TransactionError        transactions are ended or nested in an order that they cannot have
     └── HttpError                   an answer with an HTTP status (also a tornado.web.HTTPError)
         ├── HttpBadRequestError     400
         ├── HttpForbiddenError      403
@@ -84,10 +84,6 @@ class MissingExtraError(TornadopyError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 
 
-class TransactionError(TornadopyError):
-    """Transactions were ended or nested in an order that they cannot have."""
-
-
 class CancelledWorkError(TornadopyError):
     """What a hook waited for has been cancelled, though the request itself has not."""
 
@@ -106,6 +102,10 @@ class PoolExhaustedError(DatabaseError):
 
 class SessionError(DatabaseError):
     """A session is used where it is not to be used: by two at once, or in a thread that nobody waits for."""
+
+
+class TransactionError(DatabaseError):
+    """Transactions are ended or nested in an order that they cannot have."""
 
 
 class HttpError(TornadopyError, HTTPError):

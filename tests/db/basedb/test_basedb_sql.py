@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -76,7 +76,7 @@ def test_a_query_of_spaces_is_false() -> None:
         (b"x", "b'x'"),
         ("it's", "'it''s'"),
         (date(2024, 2, 3), "'2024-02-03'"),
-        (datetime(2024, 2, 3, 4, 5), "'2024-02-03T04:05:00'"),
+        (datetime(2024, 2, 3, 4, 5, tzinfo=UTC), "'2024-02-03T04:05:00+00:00'"),
         (time(4, 5), "'04:05:00'"),
         (Decimal("1.50"), "1.50"),
     ],

@@ -24,6 +24,8 @@ from tornadopy.db.basedb.transactions import Transaction, begin, innermost
 if TYPE_CHECKING:
     from sqlalchemy import Connection, CursorResult, Engine
 
+    from tornadopy.db.nodes import Node
+
 __all__ = ["Database"]
 
 _log = logging.getLogger("tornadopy.infolog")
@@ -40,7 +42,7 @@ class Database:
     looked at, in place of executing it. Names of tables and columns are checked, values are always bound.
 
     Args:
-        find_engine: Returns the engine to use now.
+        find_node: Returns the server to use now.
 
     Attributes:
         printing: Whether each statement is logged, with places for its values, to ``tornadopy.infolog``.
@@ -48,15 +50,15 @@ class Database:
     .. versionadded:: 2.0
     """
 
-    def __init__(self, find_engine: Callable[[], Engine]) -> None:
+    def __init__(self, find_node: Callable[[], Node]) -> None:
         self.printing = False
-        self._find_engine = find_engine
+        self._find_node = find_node
         self._keys = KeyColumns()
 
     @property
     def engine(self) -> Engine:
         """SQLAlchemy's engine."""
-        return self._find_engine()
+        return self._find_node().engine
 
     @property
     def dbn(self) -> str:
@@ -240,6 +242,10 @@ class Database:
         It is that of the request, the task or the thread; what these start takes part in it.
         """
         return begin(self.engine)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses; the next use opens new ones."""
+        self._find_node().dispose()
 
     def _execute(self, statement: SQLQuery, *, test: bool) -> Any:
         if test:

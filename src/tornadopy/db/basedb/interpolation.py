@@ -25,7 +25,7 @@ PATH = rf"[^\W\d]\w*(?:{_STEP})*"
 _PLACE = re.compile(rf"\$(?:(?P<dollar>\$)|\{{(?P<braced>[^}}]*)\}}|(?P<path>{PATH})(?P<more>[\[(]?))")
 _WHOLE = re.compile(rf"\s*(?P<path>{PATH})\s*")
 _STEPS = re.compile(
-    r"""\.(?P<attribute>[^\W\d]\w*)|\[\s*(?:(?P<index>-?\d+)|'(?P<single>[^']*)'|"(?P<double>[^"]*)")"""
+    r"""\.(?P<attribute>[^\W\d]\w*)|\[\s*(?:(?P<index>-?\d+)|'(?P<single>[^']*)'|"(?P<double>[^"]*)")\s*\]"""
 )
 _NAME = re.compile(r"[^\W\d]\w*")
 _OPENED, _CLOSED = re.compile(r"""['"]%?\Z"""), re.compile(r"""%?['"]""")
@@ -53,7 +53,7 @@ def reparam(string_: str, dictionary: Mapping[str, Any]) -> SQLQuery:
 
 
 def sqlquote(value: Any) -> SQLQuery:
-    """Return *value* as a query, to be joined with text: ``"x = " + sqlquote(3)``.
+    """Return *value* as a query, to be joined with text by ``+``.
 
     .. versionadded:: 2.0
     """
