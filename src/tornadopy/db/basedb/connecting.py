@@ -19,11 +19,12 @@ from tornadopy.db.configuration import MASTER, read_connection
 from tornadopy.db.connector import Connector, make_node
 from tornadopy.db.drivers import choose_drivers, missing_driver
 from tornadopy.db.nodes import Node
-from tornadopy.exceptions import ArgumentError
+from tornadopy.exceptions import ArgumentError, ConfigError
 
 __all__ = ["database"]
 
 PLACE = "basedb.database()"
+DIALECTS = frozenset({"sqlite", "mysql", "mariadb", "postgresql"})
 
 
 def database(
@@ -83,7 +84,7 @@ class _Named:
         self._name = name
 
     def node(self) -> Node:
-        return Connector.conn_pool[self._name].master
+        return _served(Connector.conn_pool[self._name].master)
 
 
 class _Own:
@@ -98,8 +99,19 @@ class _Own:
         with self._lock:
             if self._node is None:
                 conf = settings.current()
-                self._node = make_node(conf, read_connection(conf, PLACE, self._connection))
+                self._node = _served(make_node(conf, read_connection(conf, PLACE, self._connection)))
             return self._node
+
+
+def _served(node: Node) -> Node:
+    """Return *node* if its SQL is known here."""
+    kind = node.config.url.get_backend_name()
+    if kind not in DIALECTS:
+        raise ConfigError(
+            f"{node.config.path}: basedb serves sqlite, mysql, mariadb and postgresql, not {kind}; use "
+            "tornadopy.db.dbalchemy there"
+        )
+    return node
 
 
 def _kind(dburl: str) -> str:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -35,11 +36,13 @@ class Pinned:
     Attributes:
         connection: SQLAlchemy's connection; used in `turn` alone.
         open: The transactions that have not ended, the innermost last.
+        watchers: All that its request has to end, this one among them.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.open: list[Transaction] = []
+        self.watchers: set[Pinned] = set()
         self._lock = threading.Lock()
         self._abandoned = False
 
@@ -54,6 +57,7 @@ class Pinned:
     def close(self) -> None:
         """Give the connection back to the pool, in a turn; what is not committed is rolled back."""
         self.open.clear()
+        self.watchers.discard(self)
         self.connection.close()
 
     def abandon(self) -> None:
@@ -167,9 +171,7 @@ def _begin_root(engine: Engine) -> Transaction:
     except BaseException:
         connection.close()
         raise
-    context = current_request.get()
-    if context is not None:
-        context.on_end(transaction.pinned.abandon)
+    _end_with_request(transaction.pinned)
     return transaction
 
 
@@ -181,3 +183,22 @@ def _begin_nested(outer: Transaction) -> Transaction:
                 "nest them one after the other"
             )
         return Transaction(outer.engine, outer.pinned, connection.begin_nested())
+
+
+def _end_with_request(pinned: Pinned) -> None:
+    """See to it that nothing stays open when the current request ends, if there is one."""
+    context = current_request.get()
+    if context is None:
+        return
+    # NOTE: one closer for all of them, since a WebSocket may begin any number before its request ends.
+    watched: set[Pinned] | None = context.state.get(Pinned)
+    if watched is None:
+        watched = context.state[Pinned] = set()
+        context.on_end(partial(_abandon_all, watched))
+    pinned.watchers = watched
+    watched.add(pinned)
+
+
+def _abandon_all(watched: set[Pinned]) -> None:
+    for pinned in tuple(watched):
+        pinned.abandon()
