@@ -11,7 +11,7 @@ import pytest
 
 from support.server import make_application, serving, wait_for
 from support.websocket import receive_frame, send_frame, shake_hands
-from tornadopy.context import current_request
+from tornadopy.context import current_request, current_scope
 from tornadopy.db.basedb import Database
 from tornadopy.decorators.async_execute import async_execute
 from tornadopy.handler import WebHandler
@@ -182,3 +182,34 @@ def test_a_websocket_collects_no_closers(db: Database) -> None:
             counts.append(receive_frame(client)[1])
         assert len(set(counts)) == 1
     assert names(db) == [f"m{number}" for number in range(5)]
+
+
+def test_a_transaction_that_a_message_leaves_open_ends_with_it(db: Database, caplog: pytest.LogCaptureFixture) -> None:
+    class Socket(WebSocketHandler):
+        def on_message(self, message: Any) -> None:
+            db.transaction()
+            db.insert("users", seqname=False, name=message)
+            self.write_message("done")
+
+    with serving(make_application([u(r"/", Socket)])) as site, site.connect() as client:
+        shake_hands(client, "/")
+        send_frame(client, b"forgotten", 1)
+        assert receive_frame(client)[1] == b"done"
+        wait_for(lambda: db.engine.pool.checkedout() == 0)
+        assert "is rolled back" in caplog.text
+    assert names(db) == []
+
+
+def test_a_call_of_a_request_that_holds_a_transaction_goes_first(db: Database) -> None:
+    """Others may be waiting in all threads for the connection that it would give back."""
+
+    async def get(handler: Any) -> None:
+        scope = current_scope()
+        assert scope is not None
+        before = scope.is_holding
+        with handler.db.transaction():
+            during = scope.is_holding
+        handler.write(f"{before} {during} {scope.is_holding}")
+
+    with serving(make(db, get=get)) as site:
+        assert site.get("/").body == b"False True False"

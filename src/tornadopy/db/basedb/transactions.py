@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from tornadopy.context import current_request
+from tornadopy.context import Scope, current_scope
 from tornadopy.exceptions import TransactionError
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ class Pinned:
     Attributes:
         connection: SQLAlchemy's connection; used in `turn` alone.
         open: The transactions that have not ended, the innermost last.
-        watchers: All that its request has to end, this one among them.
+        scope: The request or message that it ends with, if there is one.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.open: list[Transaction] = []
-        self.watchers: set[Pinned] = set()
+        self.scope: Scope | None = None
         self._lock = threading.Lock()
         self._abandoned = False
 
@@ -57,14 +57,16 @@ class Pinned:
     def close(self) -> None:
         """Give the connection back to the pool, in a turn; what is not committed is rolled back."""
         self.open.clear()
-        self.watchers.discard(self)
+        if self.scope is not None:
+            self.scope.state[Pinned].discard(self)
+            self.scope.let_go(self)
         self.connection.close()
 
     def abandon(self) -> None:
         """Roll back what the request has left open, now or when the statement that is running has ended."""
         if self.open:
             _log.warning(
-                "basedb: a transaction was still open at the end of its request, and is rolled back; "
+                "basedb: a transaction was still open at the end of its request or message, and is rolled back; "
                 "write 'with database.transaction():', or call commit() or rollback()"
             )
             self._abandoned = True
@@ -171,7 +173,7 @@ def _begin_root(engine: Engine) -> Transaction:
     except BaseException:
         connection.close()
         raise
-    _end_with_request(transaction.pinned)
+    _end_with_scope(transaction.pinned)
     return transaction
 
 
@@ -185,20 +187,19 @@ def _begin_nested(outer: Transaction) -> Transaction:
         return Transaction(outer.engine, outer.pinned, connection.begin_nested())
 
 
-def _end_with_request(pinned: Pinned) -> None:
-    """See to it that nothing stays open when the current request ends, if there is one."""
-    context = current_request.get()
-    if context is None:
+def _end_with_scope(pinned: Pinned) -> None:
+    """See to it that nothing stays open when the current request or message ends, if there is one."""
+    scope = current_scope()
+    if scope is None:
         return
-    # NOTE: one closer for all of them, since a WebSocket may begin any number before its request ends.
-    watched: set[Pinned] | None = context.state.get(Pinned)
-    if watched is None:
-        watched = context.state[Pinned] = set()
-        context.on_end(partial(_abandon_all, watched))
-    pinned.watchers = watched
-    watched.add(pinned)
+    if Pinned not in scope.state:
+        with suppress(RuntimeError):  # it has ended, and this is a task that goes on alone
+            scope.on_end(partial(_abandon_all, scope.state.setdefault(Pinned, set())))
+    scope.state.setdefault(Pinned, set()).add(pinned)
+    scope.hold(pinned)
+    pinned.scope = scope
 
 
-def _abandon_all(watched: set[Pinned]) -> None:
-    for pinned in tuple(watched):
-        pinned.abandon()
+def _abandon_all(pinned: set[Pinned]) -> None:
+    for each in tuple(pinned):
+        each.abandon()
