@@ -16,7 +16,8 @@
     ├── DatabaseError               a database is not there, or is used in a way that cannot work
     │   ├── PoolExhaustedError      the event loop would have to wait for a connection
     │   ├── SessionError            a session is used where it is not to be used
-    │   └── TransactionError        transactions are ended or nested in an order that they cannot have
+    │   ├── TransactionError        transactions are ended or nested in an order that they cannot have
+    │   └── MigrationError          a migration cannot be made or has failed
     └── HttpError                   an answer with an HTTP status (also a tornado.web.HTTPError)
         ├── HttpBadRequestError     400
         ├── HttpForbiddenError      403
@@ -106,6 +107,10 @@ class SessionError(DatabaseError):
 
 class TransactionError(DatabaseError):
     """Transactions are ended or nested in an order that they cannot have."""
+
+
+class MigrationError(DatabaseError):
+    """A migration cannot be made, found or run."""
 
 
 class HttpError(TornadopyError, HTTPError):
