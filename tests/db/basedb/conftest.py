@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tornadopy.conf import settings
 from tornadopy.db.basedb import Database, database
 
 KEY = {
@@ -23,23 +23,31 @@ CREATE TABLE plain (a INTEGER, b INTEGER)
 """
 
 
+@pytest.fixture(params=["sqlite", "mariadb", "postgres"])
+def arguments(request: pytest.FixtureRequest, tmp_path: Path) -> Mapping[str, Any]:
+    """Return what `database` takes for an empty database of each kind."""
+    if request.param == "sqlite":
+        return {"dbn": "sqlite", "db": str(tmp_path / "basedb.sqlite")}
+    entry = request.getfixturevalue(f"{request.param}_server").settings()
+    query = {"charset": "utf8mb4"} if request.param == "mariadb" else {}
+    return {
+        "dbn": request.param,
+        "db": entry["DATABASE"],
+        "user": entry["UID"],
+        "pw": entry["PASSWD"],
+        "host": entry["HOST"],
+        "port": entry["PORT"],
+        **query,
+    }
+
+
 @pytest.fixture
-def db(database_url: str, tmp_path: Path) -> Iterator[Database]:
+def db(arguments: Mapping[str, Any]) -> Iterator[Database]:
     """Return a database with empty tables, of each kind in turn."""
-    with settings.override(PROJECT_PATH=str(tmp_path)):
-        found = database(database_url)
-        found.engine  # noqa: B018 - made while the settings are those of the test
+    found = database(**arguments)
     quote = found.engine.dialect.identifier_preparer.quote_identifier
-    statements = TABLES.format(key=KEY[found.dbn]).replace('"order"', quote("order")).strip().splitlines()
-    for statement in statements:
+    for statement in TABLES.format(key=KEY[found.dbn]).replace('"order"', quote("order")).strip().splitlines():
         found.query(statement)
     yield found
     assert found.engine.pool.checkedout() == 0, "a connection has not been given back"
-    for name in ("users", "notes", "plain"):
-        found.query(f"DROP TABLE {name}")
     found.close()
-
-
-@pytest.fixture(params=["sqlite"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'basedb.sqlite'}"

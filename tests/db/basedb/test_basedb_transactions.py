@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 import sqlalchemy.exc
 
-from tornadopy.db.basedb import Database
+from tornadopy.db.basedb import Database, database
 from tornadopy.decorators.async_execute import async_execute
 from tornadopy.exceptions import TransactionError
 
@@ -151,13 +151,10 @@ def test_a_failed_commit_gives_the_connection_back(db: Database) -> None:
     with pytest.raises(sqlalchemy.exc.IntegrityError), db.transaction():
         db.insert("notes", code="a", user_id=99)
     assert len(db.select("notes")) == 0
-    db.query("ALTER TABLE notes DROP CONSTRAINT notes_user_id_fkey")
 
 
-def test_two_databases_have_transactions_of_their_own(db: Database, database_url: str) -> None:
-    from tornadopy.db.basedb import database
-
-    other = database(database_url)
+def test_two_databases_have_transactions_of_their_own(db: Database, arguments: Mapping[str, Any]) -> None:
+    other = database(**arguments)
     try:
         with db.transaction():
             assert other.select("users").list() == []
