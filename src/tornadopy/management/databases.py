@@ -5,6 +5,7 @@ Asked by the commands that change databases. What needs SQLAlchemy or Alembic is
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -37,9 +38,21 @@ def databases(project: Project, connection: str | None) -> Iterator[list[Databas
     load_models(conf.INSTALLED_APPS)
     connections = Connector.of(conf)
     try:
-        yield list(connections.values()) if connection is None else [connections[connection]]
+        with _without_warnings():
+            yield list(connections.values()) if connection is None else [connections[connection]]
     finally:
         connections.dispose()
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep what is meant for a server's log off the terminal: the command's own error says it in one line."""
+    logger, handler = logging.getLogger("tornadopy.tracelog"), logging.NullHandler()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 @contextmanager

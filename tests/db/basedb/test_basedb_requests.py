@@ -54,6 +54,7 @@ class TestOnTheLoop:
         with serving(make(db, get=once if db.dbn == "sqlite" else get)) as site:
             clients = [site.connect() for _ in range(12)]
             for number, client in enumerate(clients):
+                client.socket.settimeout(60)  # each makes a connection to the database, one after the other
                 client.request("GET", f"/?name=n{number}")
             assert [client.receive().status for client in clients] == [200] * 12
             for client in clients:

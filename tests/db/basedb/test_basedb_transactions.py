@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy.exc
 
-from tornadopy.db.basedb import Database, database
+from tornadopy.db.basedb import Database, Transaction, database
 from tornadopy.decorators.async_execute import async_execute
 from tornadopy.exceptions import TransactionError
 
@@ -207,21 +207,74 @@ class TestTasksAndThreads:
         asyncio.run(main())
         assert names(db) == ["Bob"]
 
-    def test_a_task_that_outlives_the_transaction_writes_for_itself(self, db: Database) -> None:
+    def test_a_task_that_outlives_the_transaction_writes_nothing(self, db: Database) -> None:
+        """What was meant for the transaction must not be committed without it."""
+
         async def main() -> None:
             async def later() -> None:
                 await ended.wait()
-                db.insert("users", name="late")
+                with pytest.raises(TransactionError, match="has ended; await it before the end"):
+                    db.insert("users", name="late")
 
             ended = asyncio.Event()
             with broken_off(db):
                 task = asyncio.create_task(later())
                 db.insert("users", name="early")
+            db.insert("users", name="after")
             ended.set()
             await task
 
         asyncio.run(main())
-        assert names(db) == ["late"]
+        assert names(db) == ["after"]
+
+    def test_a_cancelled_block_leaves_its_thread_behind(self, db: Database) -> None:
+        """The event loop does not wait for the thread, and nothing that the thread does is kept."""
+        inside, may_go_on = threading.Event(), threading.Event()
+        errors: list[Exception] = []
+
+        @async_execute
+        def work() -> None:
+            try:
+                with transactions[0].pinned.turn() as connection:
+                    inside.set()
+                    may_go_on.wait(PATIENCE)
+                    connection.exec_driver_sql("INSERT INTO users (name) VALUES ('lost')")
+                db.insert("users", name="lost, too")
+            except TransactionError as error:
+                errors.append(error)
+
+        async def block() -> None:
+            with db.transaction() as transaction:
+                transactions.append(transaction)
+                await work()
+
+        async def main() -> None:
+            task = asyncio.create_task(block())
+            await asyncio.to_thread(inside.wait, PATIENCE)
+            with pytest.raises(TransactionError, match="waiting for it here would stop the event loop"):
+                transactions[0].commit()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            may_go_on.set()
+            async with asyncio.timeout(PATIENCE):
+                while not errors:
+                    await asyncio.sleep(0.001)
+
+        transactions: list[Transaction] = []
+        asyncio.run(main())
+        assert "has ended" in str(errors[0])
+        assert names(db) == []
+
+    def test_a_block_that_was_given_up_does_not_end_as_if_nothing_were(self, db: Database) -> None:
+        def work() -> None:
+            with db.transaction() as transaction:
+                db.insert("users", name="lost")
+                transaction.pinned.abandon()
+
+        with pytest.raises(TransactionError, match="has been rolled back"):
+            work()
+        assert names(db) == []
 
     def test_savepoints_of_two_tasks_in_one_transaction_are_refused(self, db: Database) -> None:
         async def main() -> None:

@@ -6,8 +6,10 @@ starts (tasks, threads of `async_execute`) takes part in its transaction, one st
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from tornadopy.context import Scope, current_scope
 from tornadopy.exceptions import TransactionError
+from tornadopy.utils.awaitables import is_on_event_loop
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Transaction", "begin", "innermost"]
 
 _log = logging.getLogger("tornadopy.tracelog")
+
+GIVEN_UP = "it has been rolled back, since its request or its block had ended while a thread was still using it"
 
 _begun: ContextVar[tuple[Transaction, ...]] = ContextVar("tornadopy.basedb.transactions", default=())
 """The transactions that have been begun here, of all databases; those that have ended are passed over."""
@@ -37,22 +42,36 @@ class Pinned:
         connection: SQLAlchemy's connection; used in `turn` alone.
         open: The transactions that have not ended, the innermost last.
         scope: The request or message that it ends with, if there is one.
+        is_abandoned: Whether it has been given up, and is rolled back as soon as nobody uses it.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.open: list[Transaction] = []
         self.scope: Scope | None = None
+        self.is_abandoned = False
         self._lock = threading.Lock()
-        self._abandoned = False
 
     @contextmanager
     def turn(self) -> Iterator[Connection]:
-        """Give out the connection when nobody else is using it."""
-        with self._lock:
+        """Give out the connection when nobody else is using it.
+
+        Raises:
+            TransactionError: A thread is using it, and the event loop would have to wait; or it has been given up.
+        """
+        if not self._lock.acquire(blocking=not is_on_event_loop()):
+            raise InUseError(
+                "a function with @async_execute is using this transaction, and waiting for it here would stop the "
+                "event loop: await the function first"
+            )
+        try:
+            if self.is_abandoned:
+                raise TransactionError(GIVEN_UP)
             yield self.connection
-        if self._abandoned:
-            self._close_if_free()
+        finally:
+            self._lock.release()
+            if self.is_abandoned:
+                self._close_if_free()
 
     def close(self) -> None:
         """Give the connection back to the pool, in a turn; what is not committed is rolled back."""
@@ -63,14 +82,9 @@ class Pinned:
         self.connection.close()
 
     def abandon(self) -> None:
-        """Roll back what the request has left open, now or when the statement that is running has ended."""
-        if self.open:
-            _log.warning(
-                "basedb: a transaction was still open at the end of its request or message, and is rolled back; "
-                "write 'with database.transaction():', or call commit() or rollback()"
-            )
-            self._abandoned = True
-            self._close_if_free()
+        """Roll all back, now or when the statement that is running has ended."""
+        self.is_abandoned = True
+        self._close_if_free()
 
     def _close_if_free(self) -> None:
         # NOTE: whoever holds the lock looks at the flag after letting go of it, so that nobody has to wait here.
@@ -92,13 +106,14 @@ class Transaction:
 
     def __init__(self, engine: Engine, pinned: Pinned, scope: RootTransaction | NestedTransaction) -> None:
         self.engine, self.pinned = engine, pinned
+        self.worker = _worker()
         self._scope = scope
         pinned.open.append(self)
 
     @property
     def is_open(self) -> bool:
         """Whether it has neither been committed nor rolled back."""
-        return self in self.pinned.open
+        return not self.pinned.is_abandoned and self in self.pinned.open
 
     def commit(self) -> None:
         """Keep what has been done.
@@ -120,6 +135,8 @@ class Transaction:
 
     @contextmanager
     def _ending(self, call: str) -> Iterator[None]:
+        if not self.is_open:
+            raise TransactionError(f"{call}(): {GIVEN_UP if self.pinned.is_abandoned else 'it has ended already'}")
         with self.pinned.turn():
             self._check_innermost(call)
             try:
@@ -128,10 +145,9 @@ class Transaction:
                 self.pinned.open.remove(self)
                 if not self.pinned.open:
                     self.pinned.close()
+                _begun.set(tuple(each for each in _begun.get() if each is not self))
 
     def _check_innermost(self, call: str) -> None:
-        if not self.is_open:
-            raise TransactionError(f"{call}(): this transaction has ended already")
         if self.pinned.open[-1] is not self:
             self.pinned.close()
             raise TransactionError(
@@ -143,10 +159,18 @@ class Transaction:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if error is None and self.is_open:
-            self.commit()
+        if error is None:
+            if self.is_open or self.pinned.is_abandoned:
+                self.commit()
         elif self.is_open:
-            self.rollback()
+            try:
+                self.rollback()
+            except InUseError:
+                self.pinned.abandon()
+
+
+class InUseError(TransactionError):
+    """A thread is using the transaction."""
 
 
 def begin(engine: Engine) -> Transaction:
@@ -162,8 +186,27 @@ def begin(engine: Engine) -> Transaction:
 
 
 def innermost(engine: Engine) -> Transaction | None:
-    """Return the innermost transaction of *engine* that is open here."""
-    return next((each for each in reversed(_begun.get()) if each.engine is engine and each.is_open), None)
+    """Return the innermost transaction of *engine* that is open here.
+
+    Raises:
+        TransactionError: The one that this task or thread was started in has ended.
+    """
+    for each in reversed(_begun.get()):
+        if each.engine is engine and each.is_open:
+            return each
+        if each.engine is engine and each.worker != _worker():
+            # SECURITY: what was meant for the transaction must not be committed by itself.
+            raise TransactionError(
+                "the transaction that this task or thread was started in has ended; await it before the end, or start "
+                "it outside"
+            )
+    return None
+
+
+def _worker() -> tuple[int, object]:
+    """Return who is working here: the thread and, in an event loop, the task."""
+    task = asyncio.current_task() if is_on_event_loop() else None
+    return threading.get_ident(), None if task is None else weakref.ref(task)
 
 
 def _begin_root(engine: Engine) -> Transaction:
@@ -202,4 +245,9 @@ def _end_with_scope(pinned: Pinned) -> None:
 
 def _abandon_all(pinned: set[Pinned]) -> None:
     for each in tuple(pinned):
+        if not each.is_abandoned:
+            _log.warning(
+                "basedb: a transaction was still open at the end of its request or message, and is rolled back; "
+                "write 'with database.transaction():', or call commit() or rollback()"
+            )
         each.abandon()

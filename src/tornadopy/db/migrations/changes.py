@@ -33,7 +33,7 @@ def describe(operation: ops.MigrateOperation) -> str:
     words = _WORDS.get(type(operation))
     if words is not None:
         return words.format(operation)
-    name = re.sub(r"(?<!^)(?=[A-Z])", " ", type(operation).__name__.removesuffix("Op"))
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(operation).__name__.removesuffix("Op"))
     return f"{name.lower()} {getattr(operation, 'table_name', '')}".rstrip()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -28,15 +29,13 @@ def explained(database: Database) -> Iterator[None]:
     """
     try:
         yield
-    except MigrationError as exc:
-        raise MigrationError(_prefixed(database, str(exc))) from exc
-    except TornadopyError:
-        raise
-    except CommandError as exc:
+    except (MigrationError, CommandError, RevisionError) as exc:
         raise MigrationError(_prefixed(database, str(exc))) from exc
     except DBAPIError as exc:
         # The statement's values may be secret; the driver's own message says what is wrong.
         raise MigrationError(_prefixed(database, f"{database.master.config.place}: {exc.orig}")) from exc
+    except TornadopyError:
+        raise
     except SQLAlchemyError as exc:
         raise MigrationError(_prefixed(database, f"{type(exc).__name__}: {exc}")) from exc
     except Exception as exc:

@@ -22,7 +22,7 @@ from tornadopy.db.migrations import running
 from tornadopy.db.migrations.errors import explained
 from tornadopy.exceptions import MigrationError
 
-__all__ = ["Migrations", "Plan"]
+__all__ = ["Migrations", "Plan", "title"]
 
 ENVIRONMENT = Path(__file__).parent / "environment"
 FILE_TEMPLATE = "%%(year)d%%(month).2d%%(day).2d_%%(hour).2d%%(minute).2d%%(second).2d_%%(slug)s"
@@ -107,7 +107,14 @@ class Migrations:
         Raises:
             MigrationError: The database does not answer, or it has one that there is no file of.
         """
-        return self._with_ancestors(self._heads())
+        heads = self._heads()
+        unknown = set(heads) - {script.revision for script in self.scripts()}
+        if unknown:
+            raise MigrationError(
+                f"connection {self.database.name!r}: the database has the migration {', '.join(sorted(unknown))}, of "
+                f"which there is no file in {self.folder}; has it been deleted, or not been committed?"
+            )
+        return self._with_ancestors(heads)
 
     def plan(self, target: str) -> Plan:
         """Return the way from where the database is to *target*.
@@ -185,6 +192,11 @@ class Migrations:
             undone = [script for script in scripts if script.revision in applied - way]
             return Plan("down", found.revision, tuple(reversed(undone)))
         return Plan("up", found.revision, tuple(script for script in scripts if script.revision in way - applied))
+
+
+def title(script: Script) -> str:
+    """Return what a migration is about."""
+    return str(script.doc).removesuffix(".")
 
 
 def _notify(notify: Callable[[Script], None], *, step: Any, **_rest: object) -> None:

@@ -60,7 +60,7 @@ def make(migrations: Migrations, *, message: str | None = None, write: bool = Tr
         if not found or not write:
             directives.clear()
         else:
-            script.message = message or _title(migrations, found)
+            script.message = _one_line(message) or _title(migrations, found)
 
     pending = migrations.plan("head").scripts if migrations.exist else ()
     if pending:
@@ -69,7 +69,7 @@ def make(migrations: Migrations, *, message: str | None = None, write: bool = Tr
             "that the models are compared with; run 'tornadopy migrate' first"
         )
     with explained(migrations.database):
-        written = _revise(migrations, message, look)
+        written = _revise(migrations, look)
     changes = tuple(describe(each) for each in found)
     return Made(None if written is None else Path(written.path), changes, tuple(renames(found)))
 
@@ -82,7 +82,7 @@ def make_empty(migrations: Migrations, *, message: str | None = None) -> Made:
     """
     with explained(migrations.database):
         migrations.folder.mkdir(parents=True, exist_ok=True)
-        written: Any = command.revision(migrations.config(), message or "data")
+        written: Any = command.revision(migrations.config(), _one_line(message) or "data")
     return Made(Path(written.path))
 
 
@@ -93,11 +93,11 @@ def merge(migrations: Migrations, *, message: str | None = None) -> Made:
         MigrationError: There is one alone.
     """
     with explained(migrations.database):
-        written: Any = command.merge(migrations.config(), "heads", message or "merge")
+        written: Any = command.merge(migrations.config(), "heads", _one_line(message) or "merge")
     return Made(Path(written.path))
 
 
-def _revise(migrations: Migrations, message: str | None, look: Callable[..., None]) -> Script | None:
+def _revise(migrations: Migrations, look: Callable[..., None]) -> Script | None:
     config = migrations.config(
         target_metadata=migrations.database.metadata,
         include_object=_include(migrations),
@@ -106,7 +106,7 @@ def _revise(migrations: Migrations, message: str | None, look: Callable[..., Non
     )
     migrations.folder.mkdir(parents=True, exist_ok=True)
     try:
-        written: Any = command.revision(config, message, autogenerate=True, process_revision_directives=look)
+        written: Any = command.revision(config, autogenerate=True, process_revision_directives=look)
     finally:
         _remove_if_empty(migrations.folder)
     return written or None
@@ -125,6 +125,10 @@ def _include(migrations: Migrations) -> Callable[..., bool]:
 def _tables_of(path: Path) -> Iterator[str]:
     for created in _CREATED.findall(path.read_text("utf-8")):
         yield from filter(None, created)
+
+
+def _one_line(message: str | None) -> str:
+    return " ".join((message or "").split())
 
 
 def _title(migrations: Migrations, found: list[ops.MigrateOperation]) -> str:

@@ -61,6 +61,8 @@ def _migrate(migrations: Migrations, plan: Plan, *, sql: bool, fake: bool) -> No
 
 
 def _run(migrations: Migrations, plan: Plan) -> None:
+    from tornadopy.db.migrations.history import title  # noqa: PLC0415 - optional
+
     name, verb = migrations.database.name, "applied" if plan.direction == "up" else "undone"
     with progress(len(plan.scripts), name) as note:
-        migrations.run(plan, notify=lambda script: note(f"{name}: {verb} {script.revision} {script.doc}"))
+        migrations.run(plan, notify=lambda script: note(f"{name}: {verb} {script.revision} {title(script)}"))

@@ -14,12 +14,14 @@ from tornadopy.management.project import Project, pass_project
 @pass_project
 def command(project: Project, connection: str | None) -> None:
     """Show the migrations of each connection in their order; [X] has been applied, [ ] has not."""
+    from tornadopy.db.migrations.history import title  # noqa: PLC0415 - optional
+
     with histories(project, connection) as found:
         for migrations in found:
             click.echo(style(migrations.database.name, bold=True))
             applied = migrations.applied() if migrations.exist else set()
             scripts = migrations.scripts()
             for script in scripts:
-                click.echo(f"  [{'X' if script.revision in applied else ' '}] {script.revision} {script.doc}")
+                click.echo(f"  [{'X' if script.revision in applied else ' '}] {script.revision} {title(script)}")
             if not scripts:
                 click.echo("  (no migrations)")

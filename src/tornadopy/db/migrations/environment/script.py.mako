@@ -1,34 +1,37 @@
-"""${message}"""
 <%
-    body = f"{upgrades}\n{downgrades}"
-    needs_tables = "sa." in body
-    needs_operations = "op." in body
-    shown = lambda revision: repr(revision).replace("'", '"')
-%>
+    body = {name: context.get(name) or "" for name in ("upgrades", "downgrades", "imports")}
+    operations = body["upgrades"] + body["downgrades"]
+    title = message.rstrip(".").replace("\\", "\\\\").replace('"', '\\"')
+    quoted = lambda revision: repr(revision).replace("'", '"')
+%>\
+"""${title}."""
+
 from __future__ import annotations
 
-% if needs_tables:
+% if "sa." in operations:
 import sqlalchemy as sa
 % endif
-% if needs_operations:
+% if "op." in operations:
 from alembic import op
 % endif
-${imports if imports else ""}
-revision = ${shown(up_revision)}
-down_revision = ${shown(down_revision)}
-branch_labels = ${shown(branch_labels)}
-depends_on = ${shown(depends_on)}
+% if operations:
+${body["imports"]}
+% endif
+revision = ${quoted(up_revision)}
+down_revision = ${quoted(down_revision)}
+branch_labels = ${quoted(branch_labels)}
+depends_on = ${quoted(depends_on)}
 
 
 def upgrade() -> None:
     """Change the database."""
-% if upgrades:
-    ${upgrades}
+% if body["upgrades"]:
+    ${body["upgrades"]}
 % endif
 
 
 def downgrade() -> None:
     """Undo the change."""
-% if downgrades:
-    ${downgrades}
+% if body["downgrades"]:
+    ${body["downgrades"]}
 % endif
