@@ -242,7 +242,7 @@ def test_tables_made_by_syncdb_are_marked(project: Path, connection: dict[str, A
     assert ran("makemigrations", cwd=project) == "default: no changes\n"
     write_files(project, {"blog/models.py": MODELS + STATE})
     assert "add column articles.state" in ran("makemigrations", cwd=project)
-    assert ran("migrate", "--fake", cwd=project) == "default: marked as being at heads\n"
+    assert ran("migrate", "--fake", cwd=project) == "default: marked as being at head\n"
     assert ran("migrate", cwd=project) == "default: nothing to do\n"
 
 

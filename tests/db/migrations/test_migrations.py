@@ -107,6 +107,7 @@ def test_going_to_a_migration(shop: Shop) -> None:
         ("-6", "-6: there are only 5 to undo"),
         ("+0", "no number of migrations"),
         ("-x", "no number of migrations"),
+        ("", "an empty text is no migration"),
         ("nonsense", "Can't locate revision identified by 'nonsense'"),
     ],
 )

@@ -131,6 +131,8 @@ def test_a_database_that_is_behind(begun: Shop) -> None:
 
 
 def test_two_newest_migrations_are_joined(begun: Shop) -> None:
+    with pytest.raises(MigrationError, match="no two newest migrations"):
+        making.merge(begun.fresh())
     first = making.make_empty(begun.fresh(), message="one").path
     second = making.make_empty(begun.fresh(), message="two").path
     assert first is not None

@@ -101,6 +101,11 @@ class Migrations:
         with explained(self.database):
             return list(reversed(list(self._scripts.walk_revisions())))
 
+    def newest(self) -> list[str]:
+        """Return the identifiers of the migrations that no other builds on."""
+        with explained(self.database):
+            return list(self._scripts.get_heads())
+
     def applied(self) -> set[str]:
         """Return the identifiers of the migrations that have been applied.
 
@@ -132,9 +137,9 @@ class Migrations:
             return Plan("up", "heads", tuple(pending))
         if target == "base":
             return Plan("down", "base", tuple(reversed(done)))
-        if target[0] == "+":
+        if target.startswith("+"):
             return self._up_by(_number(target), pending)
-        if target[0] == "-":
+        if target.startswith("-"):
             return self._down_by(_number(target), done)
         return self._to_revision(target, applied, scripts)
 
@@ -185,6 +190,8 @@ class Migrations:
         return Plan("down", rest[-1].revision if rest else "base", tuple(reversed(done[-number:])))
 
     def _to_revision(self, target: str, applied: set[str], scripts: Iterable[Script]) -> Plan:
+        if not target.strip():
+            raise MigrationError(f"{self.database.name}: an empty text is no migration; 'head' is the newest one")
         with explained(self.database):
             found = self._scripts.get_revision(target)
         way = self._with_ancestors([found.revision])

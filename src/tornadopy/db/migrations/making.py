@@ -92,6 +92,8 @@ def merge(migrations: Migrations, *, message: str | None = None) -> Made:
     Raises:
         MigrationError: There is one alone.
     """
+    if len(migrations.newest()) < 2:
+        raise MigrationError(f"{migrations.database.name}: there are no two newest migrations to be joined")
     with explained(migrations.database):
         written: Any = command.merge(migrations.config(), "heads", _one_line(message) or "merge")
     return Made(Path(written.path))

@@ -53,7 +53,7 @@ def _migrate(migrations: Migrations, plan: Plan, *, sql: bool, fake: bool) -> No
         migrations.run(plan, sql=sys.stdout)
     elif fake:
         migrations.mark(plan)
-        click.echo(f"{name}: marked as being at {plan.target}")
+        click.echo(f"{name}: marked as being at {'head' if plan.target == 'heads' else plan.target}")
     elif not plan.scripts:
         click.echo(f"{name}: nothing to do")
     else:
