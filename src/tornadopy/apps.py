@@ -1,12 +1,14 @@
 """The installed apps: what the framework takes from each of them.
 
-An app is a package with ``urls.py`` and, if it wants, ``hooks.py``, ``templates/``, ``commands/``.
+An app is a package with ``urls.py`` and, if it wants, ``models``, ``hooks.py``, ``templates/``, ``commands/``.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from tornadopy.exceptions import ConfigError, TornadopyError, UrlError
 from tornadopy.routing import flatten, refuse_doubles
 from tornadopy.utils.errors import describe_error
+from tornadopy.utils.imports import import_user_module
 
 
 def load_urls(apps: Iterable[str]) -> list[Any]:
@@ -34,6 +37,23 @@ def load_hooks(apps: Iterable[str], name: str) -> list[Callable[..., Any]]:
     """Return the function *name* of each app's ``hooks.py``, where there is one."""
     modules = (_submodule(app, "hooks") for app in apps)
     return [hook for module in modules if (hook := getattr(module, name, None)) is not None]
+
+
+def load_models(apps: Iterable[str]) -> list[ModuleType]:
+    """Import ``models`` of each app that has it, with the modules in it if it is a package.
+
+    Returns:
+        The modules, in the order of ``INSTALLED_APPS``.
+
+    Raises:
+        ConfigError: An app or its models cannot be imported.
+    """
+    modules: list[ModuleType] = []
+    for index, app in enumerate(apps):
+        import_app(f"INSTALLED_APPS[{index}]", app)
+        if importlib.util.find_spec(f"{app}.models") is not None:
+            modules += _with_submodules(import_user_module(f"{app}.models", "the models"))
+    return modules
 
 
 def template_folders(apps: Iterable[str]) -> list[Path]:
@@ -62,6 +82,17 @@ def import_app(path: str, app: str) -> ModuleType:
             f"{path}: there is no app {app!r} on the path; is its folder beside the settings package, and spelled so?"
         )
     return package
+
+
+def _with_submodules(module: ModuleType) -> Iterator[ModuleType]:
+    yield module
+    for each in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{module.__name__}.", onerror=_complain):
+        yield import_user_module(each.name, "the models")
+
+
+def _complain(name: str) -> None:
+    """Raise what `pkgutil` would pass over: a package that cannot be imported."""
+    import_user_module(name, "the models")
 
 
 def _app_urls(path: str, app: str) -> list[Any]:

@@ -36,14 +36,13 @@ class Scope:
 
     Attributes:
         is_ended: Whether the work is over, and with it what was opened.
-        is_holding: Whether something is held that others may be waiting for, such as a connection of a pool.
 
     .. versionadded:: 2.0
     """
 
     # PERF: most requests set none of these (benchmarks/overhead.py).
     is_ended = False
-    is_holding = False
+    _holders: set[object] | None = None
     _state: dict[Any, Any] | None = None
     _closers: list[Closer] | None = None
 
@@ -57,6 +56,21 @@ class Scope:
     def has_opened(self) -> bool:
         """Whether there is something that the end has to close."""
         return bool(self._closers)
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether something is held that others may be waiting for, such as a connection of a pool."""
+        return bool(self._holders)
+
+    def hold(self, holder: object) -> None:
+        """Take note that *holder* holds something that others may be waiting for."""
+        holders: set[object] = self.__dict__.setdefault("_holders", set())
+        holders.add(holder)
+
+    def let_go(self, holder: object) -> None:
+        """Take note that *holder* does not hold it any more."""
+        if self._holders is not None:
+            self._holders.discard(holder)
 
     def on_end(self, closer: Closer) -> None:
         """Call *closer* when the response is finished and the handler has returned, or on abort.

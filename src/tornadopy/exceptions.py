@@ -20,7 +20,9 @@
     ├── TokenError                  a token cannot be used here (also a RuntimeError)
     ├── DatabaseError               a database is not there, or is used in a way that cannot work
     │   ├── PoolExhaustedError      the event loop would have to wait for a connection
-    │   └── DatabaseSessionError    a session is used where it is not to be used
+    │   ├── DatabaseSessionError    a session is used where it is not to be used
+    │   ├── TransactionError        transactions are ended or nested in an order that they cannot have
+    │   └── MigrationError          a migration cannot be made or has failed
     └── HttpError                   an answer with an HTTP status (also a tornado.web.HTTPError)
         ├── HttpBadRequestError     400
         ├── HttpUnauthorizedError   401
@@ -136,6 +138,14 @@ class PoolExhaustedError(DatabaseError):
 
 class DatabaseSessionError(DatabaseError):
     """A session is used where it is not to be used: by two at once, or in a thread that nobody waits for."""
+
+
+class TransactionError(DatabaseError):
+    """Transactions are ended or nested in an order that they cannot have."""
+
+
+class MigrationError(DatabaseError):
+    """A migration cannot be made, found or run."""
 
 
 class HttpError(TornadopyError, HTTPError):

@@ -76,7 +76,8 @@ def module_name(path: Path) -> str:
 
 
 def sources() -> list[Path]:
-    return sorted(path for path in ROOT.rglob("*.py") if "scaffolding" not in path.parts)
+    """Return the modules of the package; what is only executed or copied by others is none."""
+    return sorted(path for path in ROOT.rglob("*.py") if not {"scaffolding", "environment"} & set(path.parts))
 
 
 MODULES = {module_name(path): path for path in sources()}

@@ -18,11 +18,10 @@ from tornadopy.management import scaffold
 
 ONLINE = {"MYSITE_SECRET": "x" * 40, "MYSITE_HOSTS": "localhost, 127.0.0.1"}
 LAYOUT = """
-.gitignore README.md manage.py pyproject.toml runserver.py
-httpmodules/__init__.py logs/.gitignore main/__init__.py main/handlers/__init__.py main/handlers/welcome.py main/urls.py
-middlewares/__init__.py settings/__init__.py settings/setting.py settings/settings_online.py
-statics/css/site.css statics/favicon.svg templates/base.html templates/welcome.html tests/__init__.py
-tests/test_welcome.py
+.gitignore README.md manage.py pyproject.toml runserver.py httpmodules/__init__.py logs/.gitignore main/__init__.py
+main/handlers/__init__.py main/handlers/welcome.py main/models.py main/urls.py middlewares/__init__.py
+settings/__init__.py settings/setting.py settings/settings_online.py statics/css/site.css statics/favicon.svg
+templates/base.html templates/welcome.html tests/__init__.py tests/test_welcome.py
 """
 
 

@@ -205,4 +205,5 @@ class Defaults:
     SQLALCHEMY_CONFIGURATION: OpenGroup = {}
     PING_DB: Positive = 500  # seconds
     PING_CONN_COUNT: Positive = 5
+    MIGRATIONS_DIR: PathText = "migrations"
     SLOW_SYNC_QUERY: Annotated[float, AtLeast(0)] = 50.0  # milliseconds; in debug alone

@@ -23,7 +23,7 @@ from tornadopy.exceptions import ConfigError
 from tornadopy.utils.masking import mask_url
 from tornadopy.utils.suggest import nearest
 
-__all__ = ["NodeConfig", "read_connections"]
+__all__ = ["NodeConfig", "read_connection", "read_connections"]
 
 MASTER, SLAVE = "master", "slave"
 _DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
@@ -79,7 +79,7 @@ def read_connections(conf: Settings) -> Mapping[str, tuple[NodeConfig, ...]]:
 
 
 def _read_named(conf: Settings, path: str, connections: Any) -> tuple[NodeConfig, ...]:
-    nodes = [_read(conf, f"{path}.connections[{index}]", each) for index, each in enumerate(connections)]
+    nodes = [read_connection(conf, f"{path}.connections[{index}]", each) for index, each in enumerate(connections)]
     masters = [node for node in nodes if node.role == MASTER]
     if len(masters) != 1:
         found = f"{len(masters)} connections have" if masters else "no connection has"
@@ -87,7 +87,18 @@ def _read_named(conf: Settings, path: str, connections: Any) -> tuple[NodeConfig
     return (*masters, *(node for node in nodes if node.role == SLAVE))
 
 
-def _read(conf: Settings, path: str, connection: Mapping[str, Any]) -> NodeConfig:
+def read_connection(conf: Settings, path: str, connection: Mapping[str, Any]) -> NodeConfig:
+    """Return what one connection says.
+
+    Args:
+        conf: The settings, for the options that all connections share.
+        path: Where the connection is written, for messages.
+        connection: The keys of `tornadopy.conf.defaults.Connection`.
+
+    Raises:
+        ConfigError: It cannot be understood.
+        MissingExtraError: No driver for it is installed; the message names the extra.
+    """
     url = _placed(conf, _url(path, connection))
     drivers = choose_drivers(url.drivername)
     if drivers.synchronous is None:

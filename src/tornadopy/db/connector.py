@@ -21,7 +21,7 @@ from sqlalchemy import Engine, MetaData
 
 from tornadopy.conf import Settings, settings
 from tornadopy.db import metadata, scope, slowquery
-from tornadopy.db.configuration import SLAVE, read_connections
+from tornadopy.db.configuration import SLAVE, NodeConfig, read_connections
 from tornadopy.db.nodes import Node
 from tornadopy.db.pings import Pings
 from tornadopy.db.replicas import Replicas
@@ -29,7 +29,7 @@ from tornadopy.db.session import RoutingSession
 from tornadopy.exceptions import ConfigError
 from tornadopy.utils.suggest import nearest
 
-__all__ = ["Connections", "Connector", "Database"]
+__all__ = ["Connections", "Connector", "Database", "make_node"]
 
 
 class Database:
@@ -100,9 +100,8 @@ class Connections(Mapping[str, Database]):
     """
 
     def __init__(self, conf: Settings) -> None:
-        prepare = slowquery.watcher(conf.SLOW_SYNC_QUERY) if conf.DEBUG else None
         self._databases = {
-            name: Database(name, _replicas([Node(config, prepare) for config in configs]), self)
+            name: Database(name, _replicas([make_node(conf, config) for config in configs]), self)
             for name, configs in read_connections(conf).items()
         }
         self._pings = Pings(self.nodes, interval=conf.PING_DB, count=conf.PING_CONN_COUNT)
@@ -149,6 +148,13 @@ class Connections(Mapping[str, Database]):
     def _watch(self, *, is_watched: bool) -> None:
         for database in self._databases.values():
             database.replicas.is_watched = is_watched
+
+
+def make_node(conf: Settings, config: NodeConfig) -> Node:
+    """Return a server that is watched and survives a fork as *conf* and the process want it."""
+    node = Node(config, slowquery.watcher(conf.SLOW_SYNC_QUERY) if conf.DEBUG else None)
+    _NODES.add(node)
+    return node
 
 
 def _replicas(nodes: list[Node]) -> Replicas:
@@ -199,6 +205,7 @@ class _Connector:
 
 
 _CONNECTIONS: weakref.WeakKeyDictionary[Settings, Connections] = weakref.WeakKeyDictionary()
+_NODES: weakref.WeakSet[Node] = weakref.WeakSet()
 _LOCK = threading.RLock()
 
 Connector = _Connector()
@@ -207,9 +214,8 @@ Connector = _Connector()
 
 def _forget_parent() -> None:
     """In a forked process, let the parent keep its connections."""
-    for connections in list(_CONNECTIONS.values()):
-        for node in connections.nodes:
-            node.forget_parent()
+    for node in list(_NODES):
+        node.forget_parent()
 
 
 if hasattr(os, "register_at_fork"):

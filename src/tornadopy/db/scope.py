@@ -107,7 +107,7 @@ class Sessions:
         else:
             self._holding.discard(session)
         if self._scope is not None:
-            self._scope.is_holding = bool(self._holding)
+            (self._scope.hold if self._holding else self._scope.let_go)(self)
 
     # The end
 

@@ -6,7 +6,8 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -25,6 +26,34 @@ def style(text: str, *, colour: str | None = None, bold: bool = False) -> str:
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     return click.style(text, fg=colour, bold=bold or None)
+
+
+@contextmanager
+def progress(length: int, label: str) -> Iterator[Callable[[str], None]]:
+    """Give what is to be called with a line about each step that is done.
+
+    On a terminal the steps are a bar, and the lines stand below it at the end, even if that is an error's; elsewhere
+    each line is printed at once.
+
+    Args:
+        length: How many steps there are.
+        label: What stands before the bar.
+    """
+    if not sys.stderr.isatty():
+        yield click.echo
+        return
+    lines: list[str] = []
+
+    def note(line: str) -> None:
+        lines.append(line)
+        bar.update(1)
+
+    try:
+        with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+            yield note
+    finally:
+        for line in lines:
+            click.echo(line)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None) -> Iterator[str]:

@@ -13,10 +13,9 @@ from typing import Any
 
 import click
 
-from tornadopy.apps import import_app
+from tornadopy.apps import load_models as apps_models
 from tornadopy.conf import settings
 from tornadopy.management.project import Project, pass_project
-from tornadopy.utils.imports import import_user_module
 
 
 @click.command("shell", short_help="Start Python with the project's settings and models.")
@@ -39,16 +38,14 @@ def command(project: Project, source: str | None, plain: bool) -> None:
 
 
 def load_models(apps: Iterable[str]) -> dict[str, type]:
-    """Import the module ``models`` of each app that has one, and return the public classes defined there.
+    """Import ``models`` of each app that has it, and return the public classes defined there.
 
     Raises:
         ConfigError: An app or its models cannot be imported.
     """
     models: dict[str, type] = {}
-    for index, app in enumerate(apps):
-        import_app(f"INSTALLED_APPS[{index}]", app)
-        if importlib.util.find_spec(f"{app}.models") is not None:
-            models |= _public_classes(import_user_module(f"{app}.models"))
+    for module in apps_models(apps):
+        models |= _public_classes(module)
     return models
 
 
