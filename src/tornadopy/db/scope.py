@@ -90,7 +90,9 @@ class Sessions:
         """
         self.take_turn()
         if self.is_ended:
-            raise DatabaseSessionError("the request that this session belongs to has ended; take a new one: Model.session")
+            raise DatabaseSessionError(
+                "the request that this session belongs to has ended; take a new one: Model.session"
+            )
 
     def pin(self, name: str) -> None:
         """Let all sessions of the connection *name* go to its master."""
