@@ -37,8 +37,8 @@ class Turn:
         """Take the turn; wait for it in a thread.
 
         Raises:
-            DatabaseSessionError: A thread has the turn, and the event loop would have to wait for it; or this is a thread
-                whose end nobody tells.
+            DatabaseSessionError: A thread has the turn, and the event loop would have to wait for it; or this is a
+                thread whose end nobody tells.
         """
         if self._owner == threading.get_ident():
             return
