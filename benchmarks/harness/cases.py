@@ -105,7 +105,7 @@ _USUAL = (
 _BROWSER = (
     "Host: 127.0.0.1\r\nConnection: keep-alive\r\n"
     'sec-ch-ua: "Chromium";v="140", "Not=A?Brand";v="24"\r\nsec-ch-ua-mobile: ?0\r\nsec-ch-ua-platform: "Linux"\r\n'
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.\0 Safari/537.36\r\n"
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.\0 Safari/537.36\r\n"
     "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
     "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: navigate\r\nReferer: http://127.0.0.1/list?page=\0\r\n"
     "Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\nCookie: theme=dark; session=5f1c\0ab; seen=\0\r\n"

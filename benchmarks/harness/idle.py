@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from harness import processes
 from harness.cases import CASES, FIRST, LoadCase
-from harness.load import SOURCES
-from harness.wire import Connection, WrongAnswerError
+from harness.wire import SOURCES, Connection, WrongAnswerError
 
 WARM_UP = 50
 SETTLE_SECONDS = 5.0

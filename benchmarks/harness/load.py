@@ -21,9 +21,6 @@ from harness import processes, wire
 from harness.cases import CASES, FIRST, LoadCase
 
 IDLE_SECONDS = 20.0
-SOURCES = tuple(f"127.0.0.{number}" for number in range(1, 9))
-"""Addresses of the clients' end: one has 28,000 free ports."""
-
 _OK = b"HTTP/1.1 200"
 _HEAD_END = b"\r\n\r\n"
 _NUMBERS = 90_000_000
@@ -120,7 +117,7 @@ class Client:
     def __init__(self, port: int, source: str) -> None:
         self.socket = socket.create_connection((wire.ADDRESS, port), wire.TIMEOUT, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.setblocking(False)  # noqa: FBT003 - socket's signature
+        self.socket.setblocking(False)
         self.expected: deque[bytes] = deque()
         self.received = b""
         self.unsent = b""
@@ -185,7 +182,7 @@ class Load:
         self._epoll = select.epoll()
         self._clients: dict[int, Client] = {}
         for number in range(case.connections):
-            client = Client(port, SOURCES[number % len(SOURCES)])
+            client = Client(port, wire.SOURCES[number % len(wire.SOURCES)])
             self._clients[client.socket.fileno()] = client
             self._epoll.register(client.socket, select.EPOLLIN)
 

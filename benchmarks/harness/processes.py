@@ -1,10 +1,11 @@
-"""The servers' processes: started on a core of their own, watched through Linux's ``/proc``, ended with their children."""
+"""The servers' processes: started on a core of their own, watched through ``/proc``, ended with their children."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,15 +14,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-from harness.cases import SITES, STATIC
-from harness.wire import ADDRESS, Connection, WrongAnswerError
 from peers.peer import Peer
 from peers.site import STATIC_FILE, Site
+
+from harness.cases import SITES, STATIC
+from harness.wire import ADDRESS, Connection, WrongAnswerError
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 180.0
 STOP_SECONDS = 10.0
 POLL = 0.002
+PORTS = range(20_000, 32_000)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -92,7 +95,7 @@ class Server:
         Raises:
             ServerError: The process has ended, or nothing answers.
         """
-        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nReferer: x\r\n\r\n".encode()
+        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
         deadline = self.started + START_SECONDS
         while time.perf_counter() < deadline:
             if self._process.poll() is not None:
@@ -127,9 +130,11 @@ def probe_path(site: str) -> str:
 
 
 def _free_port() -> int:
-    with socket.create_server((ADDRESS, 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
+    """Return a port that nobody listens on, below those that the system gives to clients."""
+    for port in random.sample(PORTS, len(PORTS)):
+        with contextlib.suppress(OSError), socket.create_server((ADDRESS, port)):
+            return port
+    raise ServerError(f"no port from {PORTS.start} to {PORTS.stop - 1} is free")
 
 
 def family(root: int) -> list[int]:
@@ -177,5 +182,3 @@ def forget_peak(pids: Sequence[int]) -> None:
     """Let ``VmHWM`` begin again at what is used now."""
     for pid in pids:
         Path(f"/proc/{pid}/clear_refs").write_text("5", "ascii")
-
-

@@ -8,6 +8,9 @@ import socket
 from dataclasses import dataclass
 
 ADDRESS = "127.0.0.1"
+SOURCES = tuple(f"127.0.0.{number}" for number in range(2, 10))
+"""Addresses of the clients' end, each of which has 28,000 ports. Not that of the server: a client may find itself
+connected to itself when it tries a port, of the same address, on which nobody listens yet."""
 RECEIVE = 1 << 18
 TIMEOUT = 10.0
 
@@ -91,7 +94,7 @@ class Connection:
         source: The address of this end.
     """
 
-    def __init__(self, port: int, source: str = ADDRESS) -> None:
+    def __init__(self, port: int, source: str = SOURCES[0]) -> None:
         self.socket = socket.create_connection((ADDRESS, port), TIMEOUT, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
@@ -141,7 +144,7 @@ class Connection:
 
     def is_silent(self) -> bool:
         """Return whether the connection is open, and nothing has come."""
-        self.socket.setblocking(False)  # noqa: FBT003 - socket's signature
+        self.socket.setblocking(False)
         try:
             return bool(self.socket.recv(1, socket.MSG_PEEK))
         except BlockingIOError:

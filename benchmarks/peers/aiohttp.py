@@ -1,5 +1,7 @@
 """aiohttp on its own server."""
 
+# ruff: noqa: ARG001 - handlers and middlewares have the signatures that the framework calls
+
 from __future__ import annotations
 
 import logging
@@ -151,7 +153,7 @@ PEERS = (
         json="standard library",
         templates="Jinja2",
         distributions=("aiohttp", "aiohttp-jinja2", "uvloop"),
-        command=lambda served, port: python("-m", "peers.aiohttp", str(port)),
+        command=lambda _, port: python("-m", "peers.aiohttp", str(port)),
         notes="`web.run_app` on uvloop, as its page on deployment has it under gunicorn; bodies of 2 MiB are allowed.",
     ),
 )

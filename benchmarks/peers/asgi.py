@@ -7,7 +7,7 @@ from typing import Any
 
 from peers.site import TALLY
 
-HEADER = tuple(each.lower().encode() if not index else each.encode() for index, each in enumerate(TALLY.header))
+HEADER = (TALLY.header[0].lower().encode(), TALLY.header[1].encode())
 
 
 class HeaderMiddleware:
@@ -21,7 +21,7 @@ class HeaderMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        scope["wants_json"] = any(name == b"accept" and value == b"application/json" for name, value in scope["headers"])
+        scope["wants_json"] = (b"accept", b"application/json") in scope["headers"]
 
         async def send_with_header(message: Any) -> None:
             if message["type"] == "http.response.start":

@@ -118,7 +118,8 @@ def build() -> Any:
 
 def peer(name: str, title: str, **fields: Any) -> Peer:
     """Return a row of BlackSheep."""
-    return Peer(name=name, title=title, json="standard library", templates="Jinja2", **fields)
+    environment = {"APP_JINJA_EXTENSION": ".html"}
+    return Peer(name=name, title=title, json="standard library", templates="Jinja2", environment=environment, **fields)
 
 
 PEERS = (

@@ -3,6 +3,8 @@
 This module is the settings' ``ROOT_URLCONF``, too.
 """
 
+# ruff: noqa: ARG001 - handlers and middlewares have the signatures that the framework calls
+
 from __future__ import annotations
 
 import json
@@ -115,7 +117,9 @@ def routes(served: Site, views: dict[str, Any]) -> list[Any]:
     """Return the routes of *served*, answered by *views*."""
     if not served.routes:
         return [path(route, view) for route, view in views.items()]
-    fillers = [path(f"{first}/<str:name>" if argument else first, views["text"]) for first, argument in served.fillers()]
+    fillers = [
+        path(f"{first}/<str:name>" if argument else first, views["text"]) for first, argument in served.fillers()
+    ]
     return [*fillers, path("last/<str:name>", views["item/<str:name>"])]
 
 

@@ -1,5 +1,7 @@
 """Falcon's ASGI application on uvicorn; `peers.falcon_wsgi` is the other one."""
 
+# ruff: noqa: ARG002 - handlers and middlewares have the signatures that the framework calls
+
 from __future__ import annotations
 
 import time
@@ -10,7 +12,7 @@ import falcon.asgi
 from jinja2 import Environment, FileSystemLoader
 
 from peers import site
-from peers.peer import Peer, uvicorn
+from peers.peer import MINUTES, Peer, uvicorn
 from peers.site import TALLY, Site
 
 TEMPLATES = Environment(loader=FileSystemLoader(site.TEMPLATES), autoescape=True)
@@ -83,7 +85,7 @@ class HeaderMiddleware:
     async def process_request(self, request: Any, response: Any) -> None:
         request.context.wants_json = request.get_header("Accept") == "application/json"
 
-    async def process_response(self, request: Any, response: Any, resource: Any, succeeded: bool) -> None:  # noqa: FBT001 - Falcon's signature
+    async def process_response(self, request: Any, response: Any, resource: Any, succeeded: bool) -> None:
         response.set_header(*TALLY.header)
 
 
@@ -93,7 +95,7 @@ class CountMiddleware:
     async def process_request(self, request: Any, response: Any) -> None:
         TALLY.begun += 1
 
-    async def process_response(self, request: Any, response: Any, resource: Any, succeeded: bool) -> None:  # noqa: FBT001 - Falcon's signature
+    async def process_response(self, request: Any, response: Any, resource: Any, succeeded: bool) -> None:
         TALLY.ended += 1
 
 
@@ -103,7 +105,7 @@ class TimeMiddleware:
     async def process_request(self, request: Any, response: Any) -> None:
         request.context.began = time.perf_counter()
 
-    async def process_response(self, request: Any, response: Any, resource: Any, succeeded: bool) -> None:  # noqa: FBT001 - Falcon's signature
+    async def process_response(self, request: Any, response: Any, resource: Any, succeeded: bool) -> None:
         TALLY.add_time(request.context.began)
 
 
@@ -141,6 +143,7 @@ PEERS = (
         templates="Jinja2",
         distributions=("falcon", "uvicorn"),
         command=uvicorn("peers.falcon:build"),
+        lacks={"routes-10000": MINUTES},
         notes="Falcon has no template engine; Jinja2 by hand.",
     ),
 )

@@ -13,7 +13,7 @@ from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 
 from peers import asgi, site
-from peers.peer import Peer, uvicorn
+from peers.peer import MINUTES, Peer, uvicorn
 from peers.site import TALLY, Site
 
 
@@ -136,6 +136,7 @@ PEERS = (
         templates="Jinja2",
         distributions=("litestar", "msgspec", "uvicorn"),
         command=uvicorn("peers.litestar:build"),
+        lacks={"routes-10000": MINUTES},
         notes="Arguments and the order are declared by types; no OpenAPI pages; middlewares are plain ASGI.",
     ),
 )

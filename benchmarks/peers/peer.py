@@ -11,9 +11,11 @@ from peers.site import Site
 
 ADDRESS = "127.0.0.1"
 BACKLOG = 4096
-NO_SOCKETS = "WSGI knows no WebSockets"
 KEEP_ALIVE = 120
 """Seconds that a connection may be idle, where the server has such a limit: no case lasts longer."""
+
+NO_SOCKETS = "WSGI knows no WebSockets"
+MINUTES = "takes minutes to start with so many: its time grows with their square"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Sanic on its own server."""
 
+# ruff: noqa: ARG001 - handlers and middlewares have the signatures that the framework calls
+
 from __future__ import annotations
 
 import sys
@@ -124,7 +126,7 @@ PEERS = (
         json="ujson",
         templates="Jinja2",
         distributions=("sanic", "ujson"),
-        command=lambda served, port: python("-m", "peers.sanic", str(port)),
+        command=lambda _, port: python("-m", "peers.sanic", str(port)),
         notes="Jinja2 by hand: Sanic Extensions, which bring it, would cost something at every request.",
     ),
 )

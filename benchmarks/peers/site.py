@@ -78,8 +78,10 @@ class Site:
         )
 
     def fillers(self) -> list[tuple[str, bool]]:
-        """Return the routes before the last one of a site of many: the first segment, and whether an argument follows."""
-        return [(f"shop{number}" if number % 2 else f"page{number}", bool(number % 2)) for number in range(self.routes - 1)]
+        """Return what stands before the last route of many: the first segment, and whether an argument follows."""
+        return [
+            (f"shop{number}" if number % 2 else f"page{number}", bool(number % 2)) for number in range(self.routes - 1)
+        ]
 
 
 def page(number: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Starlette on uvicorn."""
 
+# ruff: noqa: ARG001 - handlers and middlewares have the signatures that the framework calls
+
 from __future__ import annotations
 
 from starlette.applications import Starlette
@@ -63,7 +65,9 @@ async def socket(websocket: WebSocket) -> None:
 def routes(served: Site) -> list[BaseRoute]:
     """Return the routes of *served*."""
     if served.routes:
-        fillers = [Route(f"/{first}/{{name}}" if argument else f"/{first}", plain) for first, argument in served.fillers()]
+        fillers = [
+            Route(f"/{first}/{{name}}" if argument else f"/{first}", plain) for first, argument in served.fillers()
+        ]
         return [*fillers, Route("/last/{name}", item)]
     return [
         Route("/json", json),

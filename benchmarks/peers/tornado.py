@@ -112,7 +112,7 @@ PEERS = (
         json="standard library",
         templates="Tornado",
         distributions=("tornado",),
-        command=lambda served, port: python("-m", "peers.tornado", str(port)),
+        command=lambda _, port: python("-m", "peers.tornado", str(port)),
         lacks={"middlewares": "Tornado has no middlewares"},
         notes="As its guide starts it; a backlog of 4096, the access log on standard error.",
     ),

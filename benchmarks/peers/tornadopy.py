@@ -1,5 +1,7 @@
 """tornadopy, started as its documentation starts a project: with its own server, and with Tornado's."""
 
+# ruff: noqa: ARG002 - handlers and middlewares have the signatures that the framework calls
+
 from __future__ import annotations
 
 import time
@@ -147,7 +149,11 @@ OWN = "tornadopy.server.HTTPServer"
 def command(served: Site, port: int) -> list[str]:
     """Return the command line of the server."""
     return python(
-        "-m", "peers.tornadopy", f"--port={port}", f"--logging_dir={served.folder}", "--settings=peers.tornadopy_settings"
+        "-m",
+        "peers.tornadopy",
+        f"--port={port}",
+        f"--logging_dir={served.folder}",
+        "--settings=peers.tornadopy_settings",
     )
 
 

@@ -19,4 +19,9 @@ MIDDLEWARE_CLASSES = [
     *(["tornadopy.middleware.accesslog.AccessLogMiddleware"] if _served.access_log else []),
     *([f"peers.tornadopy.{name}Middleware" for name in ("Header", "Count", "Time")] if _served.middlewares else []),
 ]
-TORNADO_CONF = {"template_path": str(site.TEMPLATES), "static_path": str(_served.static), "log_function": no_log}
+TORNADO_CONF = {
+    "cookie_secret": "not a secret: nothing is signed here",
+    "template_path": str(site.TEMPLATES),
+    "static_path": str(_served.static),
+    "log_function": no_log,
+}
