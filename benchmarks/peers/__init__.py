@@ -11,7 +11,6 @@ from peers.peer import Peer
 
 ROWS: dict[str, str] = {
     "tornadopy": "peers.tornadopy",
-    "tornadopy-stdlib-json": "peers.tornadopy",
     "tornadopy-tornado-server": "peers.tornadopy",
     "tornado": "peers.tornado",
     "starlette": "peers.starlette",

@@ -142,7 +142,7 @@ def serve() -> None:
     server.server_start(backlog=BACKLOG)
 
 
-TORNADOS = "tornado.httpserver.HTTPServer"
+STOCK = "tornado.httpserver.HTTPServer"
 OWN = "tornadopy.server.HTTPServer"
 
 
@@ -164,27 +164,34 @@ def has_own_server() -> bool:
 
 def peer(name: str, title: str, http_server: str, **fields: Any) -> Peer:
     """Return a row of tornadopy on *http_server*."""
-    own = http_server == OWN
     return Peer(
         name=name,
         title=title,
-        server=f"{http_server} on {'uvloop' if own else 'asyncio'}",
+        json="standard library",
         templates="Tornado",
-        distributions=("tornadopy", "tornado", *(("uvloop", "httptools") if own else ())),
         command=command,
-        absent="" if not own or has_own_server() else f"this version has no {OWN}",
-        **{"environment": {"TORNADOPY_HTTP_SERVER": http_server}, **fields},
+        environment={"TORNADOPY_HTTP_SERVER": http_server},
+        **fields,
     )
 
 
 PEERS = (
-    peer("tornadopy", "tornadopy", OWN, json="standard library", notes="As its documentation starts a project."),
+    peer(
+        "tornadopy",
+        "tornadopy",
+        OWN,
+        server=f"{OWN} (uvloop, httptools)",
+        distributions=("tornadopy", "tornado", "uvloop", "httptools"),
+        notes="As its documentation starts a project.",
+        absent="" if has_own_server() else f"not measured: this version has no {OWN}",
+    ),
     peer(
         "tornadopy-tornado-server",
         "tornadopy on Tornado's server",
-        TORNADOS,
-        json="standard library",
-        notes=f"`HTTP_SERVER = '{TORNADOS}'`.",
+        STOCK,
+        server=f"{STOCK} on asyncio",
+        distributions=("tornadopy", "tornado"),
+        notes=f"`HTTP_SERVER = '{STOCK}'`.",
     ),
 )
 

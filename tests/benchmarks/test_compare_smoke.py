@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -94,7 +94,7 @@ def test_it_writes_the_page(complete: tuple[subprocess.CompletedProcess[str], Pa
 def test_it_draws_an_accessible_picture(complete: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     """The picture has a title and a description with the figures, and colours for dark pages."""
     _, folder = complete
-    root = ElementTree.parse(folder / "images" / "benchmarks.svg").getroot()
+    root = ET.parse(folder / "images" / "benchmarks.svg").getroot()
     assert root.get("role") == "img"
     names = {each.get("id"): each.text or "" for each in root if each.get("id")}
     assert list(names) == str(root.get("aria-labelledby")).split() == ["title", "description"]
