@@ -14,6 +14,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import statistics
 import sys
@@ -51,7 +52,8 @@ class Progress:
     def __call__(self, line: str) -> None:
         """Show *line*."""
         if self._is_shown:
-            sys.stderr.write(f"\r\033[K{line}")
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(f"\r\033[K{line[:width]}")
             sys.stderr.flush()
 
 

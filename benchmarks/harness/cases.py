@@ -63,6 +63,7 @@ class LoadCase(Case):
         content_type: How the answer's type begins.
         connections: How many.
         pipeline: How many requests are sent at once on each.
+        base: The name of the case whose cost this one's is compared to, within each framework.
     """
 
     request: Numbered = field(kw_only=True)
@@ -70,6 +71,7 @@ class LoadCase(Case):
     content_type: str = field(kw_only=True)
     connections: int = 16
     pipeline: int = 1
+    base: str = ""
 
 
 @dataclass(frozen=True)
@@ -199,15 +201,15 @@ CASES: tuple[Case, ...] = (
         answers=(Numbered(STATIC),),
         content_type="text/css",
     ),
-    LoadCase("access-log", "JSON, the access log on", "logged", **_JSON),
-    LoadCase("middlewares", "JSON, three small middlewares", "middlewares", **_JSON),
+    LoadCase("access-log", "JSON, the access log on", "logged", base="json", **_JSON),
+    LoadCase("middlewares", "JSON, three small middlewares", "middlewares", base="json", **_JSON),
     LoadCase("routes-1", "The only route", "routes-1", **_LAST),
-    LoadCase("routes-100", "The last of 100 routes", "routes-100", **_LAST),
-    LoadCase("routes-1000", "The last of 1,000 routes", "routes-1000", **_LAST),
-    LoadCase("routes-10000", "The last of 10,000 routes", "routes-10000", **_LAST),
-    LoadCase("connections-64", "JSON over 64 connections", connections=64, **_JSON),
-    LoadCase("connections-1024", "JSON over 1,024 connections", connections=1024, **_JSON),
-    LoadCase("pipelining", "JSON, 16 requests pipelined", pipeline=16, **_JSON),
+    LoadCase("routes-100", "The last of 100 routes", "routes-100", base="routes-1", **_LAST),
+    LoadCase("routes-1000", "The last of 1,000 routes", "routes-1000", base="routes-1", **_LAST),
+    LoadCase("routes-10000", "The last of 10,000 routes", "routes-10000", base="routes-1", **_LAST),
+    LoadCase("connections-64", "JSON over 64 connections", connections=64, base="json", **_JSON),
+    LoadCase("connections-1024", "JSON over 1,024 connections", connections=1024, base="json", **_JSON),
+    LoadCase("pipelining", "JSON, 16 requests pipelined", pipeline=16, base="json", **_JSON),
     IdleCase("idle-keep-alive", "Memory of idle keep-alive connections", websocket=False),
     IdleCase("idle-websocket", "Memory of idle WebSocket connections", websocket=True),
     StartCase("start-up", "Start-up"),

@@ -85,7 +85,7 @@ def document(results: Results, peers: Sequence[Peer], cases: Sequence[Case], mac
     parts = [_conditions(machine), _peers(peers)]
     if any(name in results for name in GLANCE):
         parts.append(_glance(results, peers, cases))
-    parts += [f"### {case.title}\n\n{table(case, results[case.name], peers)}" for case in cases]
+    parts += [f"### {case.title}\n\n{table(case, results, peers)}" for case in cases]
     return "\n\n".join(parts) + "\n"
 
 
@@ -125,30 +125,78 @@ def _glance(results: Results, peers: Sequence[Peer], cases: Sequence[Case]) -> s
 
 
 def _cost(figures: Figures, baseline: Figures | None) -> str:
-    cost = statistics.median(figures.cpu_us)
-    against = "" if baseline is None else f" ({statistics.median(baseline.cpu_us) / cost:.1f}x)"
-    return f"{cost:.1f}{against}"
+    against = "" if baseline is None else f" ({_cpu(baseline) / _cpu(figures):.1f}x)"
+    return f"{_cpu(figures):.1f}{against}"
 
 
-def table(case: Case, rows: dict[str, Figures], peers: Sequence[Peer]) -> str:
+def table(case: Case, results: Results, peers: Sequence[Peer]) -> str:
     """Return the table of one case, the frameworks from the cheapest to the dearest."""
-    present = [each for each in peers if each.name in rows]
+    rows = results[case.name]
+    baseline = rows.get(BASELINE)
     if isinstance(case, LoadCase):
-        heads, line, key = LOAD_HEADS, _load_line, _cpu
+        heads, lines = _load_table(rows, baseline, results.get(case.base, {}))
     elif isinstance(case, IdleCase):
-        heads, line, key = IDLE_HEADS, _idle_line, _idle
+        heads, lines = _idle_table(rows, baseline)
     else:
         assert isinstance(case, StartCase)
-        heads, line, key = START_HEADS, _start_line, _cpu
-    present.sort(key=lambda each: key(rows[each.name]))
-    lines = [(each.title, *line(rows[each.name], rows.get(BASELINE))) for each in present]
+        heads, lines = _start_table(rows, baseline)
+    titles = {each.name: each.title for each in peers}
+    found = [(titles[name], *cells) for name, *cells in lines]
     missing = [(each.title, f"({each.lacks[case.name]})") for each in peers if case.name in each.lacks]
-    return _markdown(heads, [*lines, *missing])
+    return _markdown(heads, [*found, *missing])
 
 
-LOAD_HEADS = ("", "CPU µs a request", "spread", "against Tornado", "requests/s", "p50 ms", "p99 ms", "peak MiB")
-IDLE_HEADS = ("", "KiB a connection", "times Tornado's", "peak MiB")
-START_HEADS = ("", "CPU ms", "spread", "times Tornado's", "ms to the first answer", "peak MiB")
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+"""The heads of a table, and its lines, which begin with the name of the framework."""
+
+
+def _load_table(rows: dict[str, Figures], baseline: Figures | None, base: dict[str, Figures]) -> Table:
+    heads = ["", "CPU µs a request", "spread", "speed against Tornado", "requests/s", "p50 ms", "p99 ms", "peak MiB"]
+    if base:
+        heads.insert(3, "times its own base")
+    lines = []
+    for name, figures in sorted(rows.items(), key=lambda row: _cpu(row[1])):
+        # A server that had time to spare was held up by something else: it can do more than was seen.
+        more = "" if statistics.median(figures.server_share) >= BUSY else "> "
+        cells = [
+            name,
+            f"{_cpu(figures):.1f}",
+            f"{spread(figures.cpu_us):.0%}",
+            "" if baseline is None else f"{_cpu(baseline) / _cpu(figures):.2f}x",
+            f"{more}{statistics.median(figures.rate):,.0f}",
+            f"{statistics.median(figures.p50_ms):.2f}",
+            f"{statistics.median(figures.p99_ms):.2f}",
+            f"{figures.peak_mib or 0:.0f}",
+        ]
+        if base:
+            cells.insert(3, f"{_cpu(figures) / _cpu(base[name]):.2f}" if name in base else "")
+        lines.append(tuple(cells))
+    return tuple(heads), lines
+
+
+def _idle_table(rows: dict[str, Figures], baseline: Figures | None) -> Table:
+    heads = ("", "KiB a connection", "times Tornado's", "peak MiB")
+    lines = []
+    for name, figures in sorted(rows.items(), key=lambda row: _idle(row[1])):
+        against = "" if baseline is None or not _idle(baseline) else f"{_idle(figures) / _idle(baseline):.2f}"
+        lines.append((name, f"{_idle(figures):.1f}", against, f"{figures.peak_mib or 0:.0f}"))
+    return heads, lines
+
+
+def _start_table(rows: dict[str, Figures], baseline: Figures | None) -> Table:
+    heads = ("", "CPU ms", "spread", "times Tornado's", "ms to the first answer", "peak MiB")
+    lines = []
+    for name, figures in sorted(rows.items(), key=lambda row: _cpu(row[1])):
+        cells = (
+            name,
+            f"{_cpu(figures) / 1e3:.0f}",
+            f"{spread(figures.cpu_us):.0%}",
+            "" if baseline is None else f"{_cpu(figures) / _cpu(baseline):.2f}",
+            f"{statistics.median(figures.start_ms):.0f}",
+            f"{figures.peak_mib or 0:.0f}",
+        )
+        lines.append(cells)
+    return heads, lines
 
 
 def _cpu(figures: Figures) -> float:
@@ -157,35 +205,6 @@ def _cpu(figures: Figures) -> float:
 
 def _idle(figures: Figures) -> float:
     return figures.idle_kib or 0.0
-
-
-def _load_line(figures: Figures, baseline: Figures | None) -> tuple[str, ...]:
-    # A server that had time to spare was held up by the load generator: it can do more than was seen.
-    more = "" if statistics.median(figures.server_share) >= BUSY else "> "
-    return (
-        f"{_cpu(figures):.1f}",
-        f"{spread(figures.cpu_us):.0%}",
-        "" if baseline is None else f"{_cpu(baseline) / _cpu(figures):.2f}x",
-        f"{more}{statistics.median(figures.rate):,.0f}",
-        f"{statistics.median(figures.p50_ms):.2f}",
-        f"{statistics.median(figures.p99_ms):.2f}",
-        f"{figures.peak_mib or 0:.0f}",
-    )
-
-
-def _idle_line(figures: Figures, baseline: Figures | None) -> tuple[str, ...]:
-    against = "" if baseline is None or not _idle(baseline) else f"{_idle(figures) / _idle(baseline):.2f}"
-    return f"{_idle(figures):.1f}", against, f"{figures.peak_mib or 0:.0f}"
-
-
-def _start_line(figures: Figures, baseline: Figures | None) -> tuple[str, ...]:
-    return (
-        f"{_cpu(figures) / 1e3:.0f}",
-        f"{spread(figures.cpu_us):.0%}",
-        "" if baseline is None else f"{_cpu(figures) / _cpu(baseline):.2f}",
-        f"{statistics.median(figures.start_ms):.0f}",
-        f"{figures.peak_mib or 0:.0f}",
-    )
 
 
 def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
-
-from tornado.escape import json_decode
 
 import tornadopy.server
 from peers import site
@@ -55,7 +54,7 @@ class Item(Text):
 
 class Order(WebHandler):
     def post(self) -> None:
-        self.write(site.order(json_decode(self.request.body)))
+        self.write(site.order(json.loads(self.request.body)))
 
 
 class Upload(Text):
