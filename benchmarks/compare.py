@@ -162,6 +162,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     effort, show = effort_of(options), Progress()
     machine = report.environment(effort, quick=options.quick, pinned=pinned)
     bench = Bench(present, options.cases, effort, server_core=server_core, load_core=load_core, show=show)
+    try:
+        return conduct(options, bench, rows, machine, show)
+    except (WrongAnswerError, ServerError) as error:
+        sys.stderr.write(f"\nError: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted; nothing was written.\n")
+        return 130
+
+
+def conduct(
+    options: argparse.Namespace, bench: Bench, rows: Sequence[Peer], machine: dict[str, object], show: Progress
+) -> int:
+    """Let *bench* check and measure, and publish what comes out; return the exit status."""
     problems = bench.check()
     show("")
     if problems:
@@ -169,13 +183,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.writelines(f"- {each}\n" for each in problems)
         return 1
     if options.check:
-        print(f"{len(present)} servers answer {len(options.cases)} cases rightly.")
+        present = [each.title for each in rows if not each.absent]
+        print(f"{', '.join(present)}: {len(options.cases)} cases answered rightly.")
         return 0
-    try:
-        results = bench.measure()
-    except (WrongAnswerError, ServerError) as error:
-        sys.stderr.write(f"\nError: {error}\n")
-        return 1
+    results = bench.measure()
     show("")
     machine["load_after"] = os.getloadavg()[0]
     publish(options, results, rows, machine)

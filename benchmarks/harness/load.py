@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import select
+import signal
 import socket
 import statistics
 import time
@@ -67,8 +68,9 @@ class Turn:
     p99: float
 
 
-def pin(core: int | None) -> None:
-    """Bind this process to *core*; the first thing that it is told."""
+def prepare(core: int | None) -> None:
+    """Bind this process to *core*, and leave Ctrl+C to its parent; the first thing that it is told."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if core is not None:
         os.sched_setaffinity(0, {core})
 

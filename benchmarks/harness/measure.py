@@ -230,7 +230,7 @@ class Bench:
         return ProcessPoolExecutor(
             max_workers=1,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=load.pin,
+            initializer=load.prepare,
             initargs=(self._load_core,),
         )
 

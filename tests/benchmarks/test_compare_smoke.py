@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,30 +23,30 @@ SVG = "{http://www.w3.org/2000/svg}"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmark reads Linux's /proc")
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the benchmark, whose servers have their files in *folder*."""
     return subprocess.run(
-        [sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, str(SCRIPT), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "TMPDIR": str(folder)},
     )
 
 
-def servers() -> list[str]:
-    """Return the command lines of server processes of the benchmark."""
+def servers(folder: Path) -> list[str]:
+    """Return the command lines of the server processes that have their files in *folder*."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except (OSError, ValueError):
+            environment = (entry / "environ").read_bytes()
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:  # no process, somebody else's, or it has ended
             continue
-        if " -m peers." in command and f"={BENCHMARKS}" in environment(entry):
+        if f"BENCH_FOLDER={folder}".encode() in environment:
             found.append(command)
     return found
-
-
-def environment(entry: Path) -> str:
-    try:
-        return (entry / "environ").read_bytes().decode("utf-8", "replace").replace("\0", "\n")
-    except OSError:
-        return ""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +56,7 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Compl
     (folder / "benchmarks.md").write_text(
         "# Title\n\n<!-- figures: begin -->\nold\n<!-- figures: end -->\n\nThe end.\n", "utf-8"
     )
-    return run(*TINY, f"--docs={folder}", f"--json={folder / 'figures.json'}"), folder
+    return run(*TINY, f"--docs={folder}", f"--json={folder / 'figures.json'}", folder=folder), folder
 
 
 def test_it_measures_every_case(complete: tuple[subprocess.CompletedProcess[str], Path]) -> None:
@@ -75,7 +79,7 @@ def test_it_measures_every_case(complete: tuple[subprocess.CompletedProcess[str]
                 assert figures["median"]["cpu_us"] > 0
                 assert figures["median"]["p50_ms"] <= figures["median"]["p99_ms"]
     assert "| Tornado | (Tornado has no middlewares) |" in completed.stdout
-    assert servers() == []
+    assert servers(folder) == []
 
 
 def test_it_writes_the_page(complete: tuple[subprocess.CompletedProcess[str], Path]) -> None:
@@ -110,16 +114,16 @@ def test_it_measures_only_what_is_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
     page = SCRIPT.parents[1] / "docs" / "benchmarks.md"
     before = page.read_bytes()
-    completed = run(*TINY, "--quick", "--case=query", f"--json={file}")
+    completed = run(*TINY, "--quick", "--case=query", f"--json={file}", folder=tmp_path)
     assert completed.returncode == 0, completed.stderr
     assert list(json.loads(file.read_text("utf-8"))["cases"]) == ["query"]
     assert "A quick run" in completed.stdout
     assert page.read_bytes() == before
 
 
-def test_it_only_checks_if_asked_to() -> None:
-    completed = run("--check", "--case=text,post", "--peers=tornado")
-    assert (completed.returncode, completed.stdout) == (0, "1 servers answer 2 cases rightly.\n"), completed.stderr
+def test_it_only_checks_if_asked_to(tmp_path: Path) -> None:
+    completed = run("--check", "--case=text,post", "--peers=tornado", folder=tmp_path)
+    assert (completed.returncode, completed.stdout) == (0, "Tornado: 2 cases answered rightly.\n"), completed.stderr
 
 
 def test_nothing_is_measured_after_a_wrong_answer(tmp_path: Path) -> None:
@@ -142,7 +146,55 @@ def test_nothing_is_measured_after_a_wrong_answer(tmp_path: Path) -> None:
     assert "nothing is measured" in completed.stderr
     assert "Tornado, site whole: text: b'Goodbye'" in completed.stderr
     assert "Hello, World!" in completed.stderr
-    assert servers() == []
+
+
+def test_it_shows_its_progress_on_a_terminal(tmp_path: Path) -> None:
+    """And nowhere else: the other runs write nothing on standard error."""
+    reading, writing = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), *TINY, "--case=text", "--peers=tornado"],
+        stdout=subprocess.DEVNULL,
+        stderr=writing,
+        env={**os.environ, "TMPDIR": str(tmp_path), "COLUMNS": "60"},
+    )
+    os.close(writing)
+    shown = b""
+    while new := read_terminal(reading):
+        shown += new
+    os.close(reading)
+    assert process.wait(60) == 0, shown
+    lines = shown.decode().split("\r\033[K")
+    assert "self-test: Tornado, site whole" in lines
+    assert "Plain text: round 1 of 1, Tornado" in lines
+    assert max(map(len, lines)) < 60
+
+
+def read_terminal(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:  # nobody has its other end open any more
+        return b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_its_servers_end_with_it(number: signal.Signals, tmp_path: Path) -> None:
+    """Whoever stops it finds neither processes nor files of it afterwards."""
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), "--case=text", "--peers=tornado", "--rounds=10000", "--seconds=0.1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    deadline = time.monotonic() + 60
+    while not servers(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert servers(tmp_path)
+    process.send_signal(number)
+    _, written = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert b"Traceback" not in written
+    assert servers(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -155,7 +207,7 @@ def test_nothing_is_measured_after_a_wrong_answer(tmp_path: Path) -> None:
         ("--docs=nowhere", "--docs: there is no nowhere/benchmarks.md"),
     ],
 )
-def test_it_refuses_what_it_does_not_know(option: str, message: str) -> None:
-    completed = run(option)
+def test_it_refuses_what_it_does_not_know(option: str, message: str, tmp_path: Path) -> None:
+    completed = run(option, folder=tmp_path)
     assert completed.returncode == 2
     assert message in completed.stderr
