@@ -184,13 +184,17 @@ def test_its_servers_end_with_it(number: signal.Signals, tmp_path: Path) -> None
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(tmp_path)},
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # it is ignored by what was started in the background
     )
-    deadline = time.monotonic() + 60
-    while not servers(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert servers(tmp_path)
-    process.send_signal(number)
-    _, written = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 60
+        while not servers(tmp_path) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert servers(tmp_path)
+        process.send_signal(number)
+        _, written = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 128 + number
     assert b"Traceback" not in written
     assert servers(tmp_path) == []
