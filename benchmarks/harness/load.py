@@ -7,6 +7,7 @@ the expected one byte by byte. `Turn` says how busy it was, for a generator that
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import select
 import signal
@@ -25,6 +26,8 @@ IDLE_SECONDS = 20.0
 _OK = b"HTTP/1.1 200"
 _HEAD_END = b"\r\n\r\n"
 _NUMBERS = 90_000_000
+_numbers = itertools.count()
+"""Goes on from turn to turn: a server that remembers answers must not meet the same request again in the next one."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,6 @@ class Load:
     def __init__(self, case: LoadCase, spelling: int, port: int) -> None:
         self._request, self._answer = case.request, case.answers[spelling]
         self._pipeline = case.pipeline
-        self._number = 0
         self.latencies: list[float] = []
         self._epoll = select.epoll()
         self._clients: dict[int, Client] = {}
@@ -225,8 +227,7 @@ class Load:
     def _send(self, client: Client, count: int) -> int:
         requests = b""
         for _ in range(count):
-            number = b"%d" % (FIRST + self._number % _NUMBERS)
-            self._number += 1
+            number = b"%d" % (FIRST + next(_numbers) % _NUMBERS)
             requests += self._request(number)
             client.expected.append(self._answer(number))
         client.began = time.perf_counter()

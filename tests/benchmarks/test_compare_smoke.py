@@ -86,7 +86,8 @@ def test_it_writes_the_page(complete: tuple[subprocess.CompletedProcess[str], Pa
     """What is outside the markers stays; what is between them is what was printed."""
     completed, folder = complete
     page = (folder / "benchmarks.md").read_text("utf-8")
-    assert page.startswith("# Title\n\n<!-- figures: begin -->\n\n")
+    assert page.startswith("# Title\n\n<!-- figures: begin -->\n\n![")
+    assert "](images/benchmarks.svg)\n\n" in page
     assert page.endswith("\n<!-- figures: end -->\n\nThe end.\n")
     assert "\nold\n" not in page
     assert completed.stdout in page
@@ -184,7 +185,7 @@ def test_its_servers_end_with_it(number: signal.Signals, tmp_path: Path) -> None
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(tmp_path)},
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # it is ignored by what was started in the background
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - no threads; it may be ignored here
     )
     try:
         deadline = time.monotonic() + 60

@@ -117,7 +117,7 @@ def test_answers_may_come_in_pieces(encode: Callable[[bytes], bytes]) -> None:
 @pytest.mark.parametrize(
     ("respond", "message"),
     [
-        (lambda numbers: [answer(b"item 10000999")], "was expected"),
+        (lambda numbers: [answer(b"item 99999999")], "was expected"),
         (lambda numbers: [answer(b"item")], "was expected"),
         (lambda numbers: [answer(b"item " + numbers[0] + b"!")], "was expected|more came"),
         (lambda numbers: [b"HTTP/1.1 500 No\r\nContent-Length: 13\r\n\r\nitem " + numbers[0]], "was expected"),
@@ -155,6 +155,21 @@ def test_a_cut_answer_is_incomplete_and_never_wrong(payloads: list[bytes], data:
         found = wire.parse(stream, start)
         assert (found.status, found.body, found.end) == (200, payload, start + len(each))
         start = found.end
+
+
+def test_numbers_go_on_from_turn_to_turn() -> None:
+    """Nobody gets away with remembering what was asked in the last one."""
+    met: list[bytes] = []
+
+    def respond(numbers: list[bytes]) -> list[bytes]:
+        met.extend(numbers)
+        return [b"".join(map(answer, bodies(numbers)))]
+
+    with server(respond) as port:
+        for _ in range(2):
+            with load.Load(case(), 0, port) as client:
+                client.run(60.0, 5)
+    assert len(set(met)) == len(met) == 10
 
 
 def test_no_two_requests_are_the_same() -> None:
