@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 
 COLUMNS = 2
-PANEL_WIDTH = 430
-NAME_WIDTH = 175
+PANEL_WIDTH = 460
+NAME_WIDTH = 224
 VALUE_WIDTH = 50
 BAR_HEIGHT = 14
 ROW_HEIGHT = 20

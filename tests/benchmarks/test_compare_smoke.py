@@ -108,6 +108,9 @@ def test_it_draws_an_accessible_picture(complete: tuple[subprocess.CompletedProc
     bars = [each for each in root.iter(f"{SVG}rect") if "bar" in str(each.get("class"))]
     assert len(bars) >= 12
     assert all(float(str(each.get("width"))) > 0 for each in bars)
+    labels = [each for each in root.iter(f"{SVG}text") if "name" in str(each.get("class"))]
+    assert len(labels) == len(bars)
+    assert all(float(str(each.get("x"))) > 7.2 * len(str(each.text)) for each in labels), "cut off at the left"
 
 
 def test_it_measures_only_what_is_asked_for(tmp_path: Path) -> None:
