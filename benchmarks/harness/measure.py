@@ -24,7 +24,7 @@ from harness.wire import WrongAnswerError
 Show = Callable[[str], None]
 Result = TypeVar("Result")
 
-TURN_SECONDS = 120.0
+TURN_SECONDS = 300.0
 """A turn that has not ended by then is stuck."""
 
 
