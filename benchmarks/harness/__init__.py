@@ -1,0 +1,1 @@
+"""How the frameworks of `peers` are measured; `compare.py` is the program."""

@@ -1,0 +1,241 @@
+"""From servers to figures: the self-test, then the rounds, in which the frameworks take turns.
+
+What it shows of its progress goes through a function that `compare.py` gives it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from peers.peer import Peer
+
+from harness import idle, load, processes, selftest
+from harness.cases import SITES, Case, IdleCase, LoadCase, StartCase
+from harness.processes import Server, ServerError, probe_path
+from harness.wire import WrongAnswerError
+
+Show = Callable[[str], None]
+Result = TypeVar("Result")
+
+TURN_SECONDS = 300.0
+"""A turn that has not ended by then is stuck."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured.
+
+    Attributes:
+        rounds: In each of them every framework has its turn.
+        seconds: Of a turn.
+        requests: At most, in a turn.
+        idle: Connections that are held open.
+        starts: How often each server is started.
+    """
+
+    rounds: int
+    seconds: float
+    requests: int
+    idle: int
+    starts: int
+
+
+@dataclass
+class Figures:
+    """What was measured of one framework in one case; lists have an item a round.
+
+    Attributes:
+        cpu_us: Microseconds of the server's processor time for a request; for a start, of the whole start.
+        rate: Requests in a second.
+        p50_ms, p99_ms: Milliseconds to an answer.
+        server_share, load_share: How much of the time the server's and the load generator's core were busy with it.
+        peak_mib: The most memory that the server's processes have had.
+        idle_kib: Memory of an idle connection.
+        start_ms: From the start of the process to its first answer.
+    """
+
+    cpu_us: list[float] = field(default_factory=list)
+    rate: list[float] = field(default_factory=list)
+    p50_ms: list[float] = field(default_factory=list)
+    p99_ms: list[float] = field(default_factory=list)
+    server_share: list[float] = field(default_factory=list)
+    load_share: list[float] = field(default_factory=list)
+    peak_mib: float | None = None
+    idle_kib: float | None = None
+    start_ms: list[float] = field(default_factory=list)
+
+    def add(self, turn: load.Turn) -> None:
+        """Add a round."""
+        self.cpu_us.append(turn.cpu / turn.answered * 1e6)
+        self.rate.append(turn.answered / turn.seconds)
+        self.p50_ms.append(turn.p50 * 1e3)
+        self.p99_ms.append(turn.p99 * 1e3)
+        self.server_share.append(turn.cpu / turn.seconds)
+        self.load_share.append(turn.own_cpu / turn.seconds)
+
+
+Results = dict[str, dict[str, Figures]]
+"""By the names of the case and of the framework."""
+
+
+class Bench:
+    """A run.
+
+    Args:
+        peers: The frameworks, in the order of the tables.
+        cases: The cases.
+        effort: How much is measured.
+        server_core: Where the servers run; None for anywhere.
+        load_core: Where the load generator runs; None for anywhere.
+        show: Takes a line about the progress.
+    """
+
+    def __init__(
+        self,
+        peers: Sequence[Peer],
+        cases: Sequence[Case],
+        effort: Effort,
+        *,
+        server_core: int | None,
+        load_core: int | None,
+        show: Show,
+    ) -> None:
+        self._peers, self._cases, self._effort, self._show = peers, cases, effort, show
+        self._server_core, self._load_core = server_core, load_core
+        self._spellings: dict[tuple[str, str], int] = {}
+        self._folders = 0
+
+    def check(self) -> list[str]:
+        """Let every framework answer every case, and return what is wrong."""
+        problems = []
+        with self._folder() as folder:
+            for site in SITES:
+                for peer in self._peers:
+                    cases = [each for each in self._cases if each.site == site and each.name not in peer.lacks]
+                    if not cases:
+                        continue
+                    self._show(f"self-test: {peer.title}, site {site}")
+                    try:
+                        with self._server(peer, site, folder) as server:
+                            spellings = selftest.check(server, site, cases)
+                    except (WrongAnswerError, ServerError, OSError) as error:
+                        problems.append(f"{peer.title}, site {site}: {error}")
+                        continue
+                    self._spellings.update({(peer.name, name): found for name, found in spellings.items()})
+        return problems
+
+    def measure(self) -> Results:
+        """Measure every case; `check` has to have been called before."""
+        results: Results = {}
+        with self._folder() as folder, self._load() as executor:
+            for site in SITES:
+                loads = [each for each in self._cases if each.site == site and isinstance(each, LoadCase)]
+                if loads:
+                    results.update(self._measure_loads(site, loads, folder, executor))
+            for case in self._cases:
+                if isinstance(case, IdleCase):
+                    able = self._able(case)
+                    results[case.name] = {each.name: self._idle(each, case, folder, executor) for each in able}
+                elif isinstance(case, StartCase):
+                    results[case.name] = self._starts(case, folder)
+        return results
+
+    def _able(self, case: Case) -> list[Peer]:
+        return [each for each in self._peers if case.name not in each.lacks]
+
+    def _measure_loads(
+        self, site: str, cases: Sequence[LoadCase], folder: Path, executor: ProcessPoolExecutor
+    ) -> Results:
+        """Start all servers of a site, and let them take turns in each of its cases."""
+        results: Results = {}
+        with ExitStack() as stack:
+            able = [each for each in self._peers if any(each in self._able(case) for case in cases)]
+            servers = {each.name: stack.enter_context(self._server(each, site, folder)) for each in able}
+            for server in servers.values():
+                server.wait(probe_path(site))
+            for case in cases:
+                names = [each.name for each in self._able(case)]
+                results[case.name] = self._rounds(case, {name: servers[name] for name in names}, executor)
+        return results
+
+    def _rounds(self, case: LoadCase, servers: dict[str, Server], executor: ProcessPoolExecutor) -> dict[str, Figures]:
+        figures = {name: Figures() for name in servers}
+        pids = {name: server.pids() for name, server in servers.items()}
+        for each in pids.values():
+            processes.forget_peak(each)
+        names = list(servers)
+        for number in range(self._effort.rounds):
+            turn = number % len(names)
+            for name in names[turn:] + names[:turn]:
+                self._show(f"{case.title}: round {number + 1} of {self._effort.rounds}, {servers[name].peer.title}")
+                job = load.Job(
+                    case=case.name,
+                    spelling=self._spellings[name, case.name],
+                    port=servers[name].port,
+                    pids=tuple(pids[name]),
+                    seconds=self._effort.seconds,
+                    requests=self._effort.requests,
+                )
+                figures[name].add(self._result(servers[name], case, executor, load.run, job))
+        for name, each in figures.items():
+            each.peak_mib = processes.memory(pids[name], "VmHWM") / 2**20
+        return figures
+
+    def _idle(self, peer: Peer, case: IdleCase, folder: Path, executor: ProcessPoolExecutor) -> Figures:
+        self._show(f"{case.title}: {peer.title}")
+        with self._server(peer, case.site, folder) as server:
+            server.wait(probe_path(case.site))
+            pids = server.pids()
+            job = idle.IdleJob(server.port, tuple(pids), self._effort.idle, websocket=case.websocket)
+            used = self._result(server, case, executor, idle.hold, job)
+            return Figures(idle_kib=used / 1024, peak_mib=processes.memory(pids, "VmHWM") / 2**20)
+
+    def _starts(self, case: StartCase, folder: Path) -> dict[str, Figures]:
+        """Start every server again and again, by turns."""
+        able = self._able(case)
+        figures = {each.name: Figures() for each in able}
+        for number in range(self._effort.starts):
+            turn = number % len(able)
+            for peer in able[turn:] + able[:turn]:
+                self._show(f"{case.title}: {number + 1} of {self._effort.starts}, {peer.title}")
+                with self._server(peer, case.site, folder) as server:
+                    seconds = server.wait(probe_path(case.site))
+                    pids = server.pids()
+                    figures[peer.name].start_ms.append(seconds * 1e3)
+                    figures[peer.name].cpu_us.append(processes.cpu_seconds(pids) * 1e6)
+                    figures[peer.name].peak_mib = processes.memory(pids, "VmHWM") / 2**20
+        return figures
+
+    def _result(
+        self, server: Server, case: Case, executor: ProcessPoolExecutor, work: Callable[..., Result], job: object
+    ) -> Result:
+        """Let the load generator do *work*, and say whose turn it was if that goes wrong."""
+        try:
+            return executor.submit(work, job).result(TURN_SECONDS)
+        except (WrongAnswerError, OSError) as error:
+            raise WrongAnswerError(f"{server.peer.title}, {case.name}: {error!r}\n{server.output()}") from error
+
+    def _server(self, peer: Peer, site: str, folder: Path) -> Server:
+        self._folders += 1
+        return Server(peer, site, folder / str(self._folders), self._server_core)
+
+    def _load(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            max_workers=1,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=load.prepare,
+            initargs=(self._load_core,),
+        )
+
+    @staticmethod
+    @contextmanager
+    def _folder() -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            yield Path(folder)
