@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -152,7 +154,7 @@ def _answers(cache: object) -> bool:
 
 def test_a_restart_between_two_calls_goes_unnoticed(network: Network) -> None:
     """A connection that the server has closed meanwhile is not used again."""
-    cache = network.build()
+    cache = network.build_patient()
     cache.set("key", 1)
     network.server.restart()
     assert cache.get("key") is None
@@ -186,7 +188,7 @@ def test_a_server_that_was_never_there_is_an_error_that_says_where(network: Netw
 
 def test_many_event_loops_leave_nothing_behind(network: Network) -> None:
     """Each loop has connections of its own, which end with it, though nobody closes the cache."""
-    cache = network.build()
+    cache = network.build_patient()
 
     async def main(number: int) -> None:
         await asyncio.gather(*(cache.aset(f"key{each}", number) for each in range(10)))
@@ -206,7 +208,7 @@ def test_many_event_loops_leave_nothing_behind(network: Network) -> None:
 
 
 def test_loops_in_threads_have_connections_of_their_own(network: Network) -> None:
-    cache = network.build()
+    cache = network.build_patient()
 
     async def main(number: int) -> int:
         for _ in range(20):
@@ -226,7 +228,6 @@ def test_loops_in_threads_have_connections_of_their_own(network: Network) -> Non
 
 WRITER = """
 import asyncio, sys
-from networks import NETWORKS, OPTIONS
 from tornadopy.utils.imports import import_string
 
 backend, address, process = import_string(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -245,29 +246,33 @@ asyncio.run(main())
 """
 
 
-def test_a_thousand_updates_from_four_processes_lose_nothing(network: Network) -> None:
+@contextmanager
+def _writer(network: Network, number: int) -> Iterator[subprocess.Popen[bytes]]:
     name = f"{network.backend.__module__}.{network.backend.__name__}"
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, name, network.server.address, str(number)],
-            env={"PYTHONPATH": f"{TESTS}:{TESTS / 'cache'}"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        for number in range(4)
-    ]
-    try:
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, name, network.server.address, str(number)],
+        env={**os.environ, "PYTHONPATH": f"{TESTS}:{TESTS / 'cache'}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_thousand_updates_from_four_processes_lose_nothing(network: Network) -> None:
+    with ExitStack() as stack:
+        writers = [stack.enter_context(_writer(network, number)) for number in range(4)]
         for writer in writers:
             assert writer.stdout is not None
             assert writer.stdout.readline() == b"ready\n"
         for writer in writers:
-            writer.communicate(b"go\n", timeout=120)
-            assert writer.returncode == 0
-    finally:
-        for writer in writers:
-            writer.kill()
-            writer.wait()
-    cache = network.build()
+            assert writer.stdin is not None
+            writer.stdin.write(b"go\n")
+            writer.stdin.flush()
+        assert [writer.wait(120) for writer in writers] == [0] * 4
+    cache = network.build_patient()
     assert len(cache.get("key")) == 1000
     cache.close()
 
@@ -346,7 +351,7 @@ def test_a_cancelled_call_spoils_no_connection(network: Network) -> None:
     """What comes late for a cancelled call is not taken for the answer of the next one."""
 
     async def main() -> None:
-        cache = network.build()
+        cache = network.build_patient()
         for number in range(20):
             await cache.aset(f"key{number}", number)
         for round_ in range(20):
@@ -368,7 +373,7 @@ def test_a_cancelled_call_spoils_no_connection(network: Network) -> None:
 def test_no_thread_belongs_to_a_cache(network: Network) -> None:
     """Building and using caches starts no thread but those of the pool."""
     before = set(threading.enumerate())
-    caches = [network.build() for _ in range(5)]
+    caches = [network.build_patient() for _ in range(5)]
     for cache in caches:
         cache.set("key", 1)
         cache.ping()
