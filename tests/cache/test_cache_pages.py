@@ -551,6 +551,36 @@ class TestWhoSharesAPage:
                         assert body == (who if count == 3 else "all")
                 assert made(running) == count
 
+    def test_so_is_one_that_reads_cookies_that_somebody_has_read_before(self) -> None:
+        class Analytics:
+            def process_request(self, handler: Any, clear: Any) -> None:
+                handler.get_cookie("visitor")
+
+        with site(page(lambda self: self.write(self.get_cookie("who", "nobody"))), Analytics) as running:
+            for _ in range(2):
+                for who in ("ann", "bob", "nobody"):
+                    assert running.get("/", Cookie=f"who={who}").body.decode() == who
+            assert made(running) == 3
+
+    def test_so_is_one_whose_handler_reads_cookies_in_prepare(self) -> None:
+        class Prepared(Made):
+            def prepare(self) -> None:
+                self.who = self.get_cookie("who", "nobody")
+
+        with site(page(lambda self: self.write(self.who), Prepared)) as running:
+            for _ in range(2):
+                for who in ("ann", "bob", "nobody"):
+                    assert running.get("/", Cookie=f"who={who}").body.decode() == who
+            assert made(running) == 3
+
+    @pytest.mark.parametrize("vary", ["Accept-Language", ["X-Colour", "X-Size"]])
+    def test_naming_headers_does_not_make_it_one_for_all(self, vary: Any) -> None:
+        with site(page(lambda self: self.write(self.get_cookie("who", "nobody")), vary=vary)) as running:
+            for _ in range(2):
+                for who in ("ann", "bob", "nobody"):
+                    assert running.get("/", Cookie=f"who={who}").body.decode() == who
+            assert made(running) == 3
+
     def test_the_site_may_say_that_it_is_for_all_the_same(self) -> None:
         class Users(Made):
             def prepare(self) -> None:

@@ -19,6 +19,9 @@ Page: TypeAlias = dict[str, Any]
 CREDENTIALS = ("Authorization", "X-Token")
 """Request headers that say who is asking."""
 
+_COOKIES = "_cookies"
+"""Where a request of Tornado keeps its cookies, parsed when they are first asked for."""
+
 _OF_ONE_RESPONSE = frozenset({"age", "connection", "date", "server", "set-cookie", "transfer-encoding", "x-request-id"})
 
 
@@ -46,7 +49,8 @@ class Capture:
         self._wanted_vary = vary
         self._language = language
         self._headers_before = _headers_of(handler)
-        self._had_cookies = _has_read_cookies(handler)
+        # SECURITY: forgotten, and parsed anew when the method asks for them, so that it shows that it does.
+        self._cookies_before = vars(handler.request).pop(_COOKIES, None)
         self._had_user = "_current_user" in vars(handler)
         self._shadowed: dict[str, Any] = {
             name: vars(handler)[name] for name in ("finish", "flush") if name in vars(handler)
@@ -54,6 +58,7 @@ class Capture:
         handler.finish = self._finish  # type: ignore[method-assign]  # for this request alone, until it is released
         handler.flush = self._flush  # type: ignore[method-assign]
         self._is_watching = True
+        self._has_read_cookies = False
 
     def release(self) -> None:
         """Watch no longer."""
@@ -62,6 +67,9 @@ class Capture:
             for name in ("finish", "flush"):
                 vars(self._handler).pop(name, None)
             vars(self._handler).update(self._shadowed)
+            self._has_read_cookies = _COOKIES in vars(self._handler.request)
+            if self._cookies_before is not None:
+                vars(self._handler.request).setdefault(_COOKIES, self._cookies_before)
 
     def _finish(self, *args: Any, **kwargs: Any) -> Any:
         self.release()
@@ -103,18 +111,19 @@ class Capture:
         if self._language and "_locale" in vars(handler):
             names.append("Accept-Language")
         # SECURITY: a form with the XSRF token of one client is of no use to another, and none of his business.
-        if hasattr(handler, "_xsrf_token") or (self._wanted_vary is None and self._is_personal()):
+        if hasattr(handler, "_xsrf_token") or (self._wanted_vary != () and self._is_personal()):
             names.append("Cookie")
         return [*names, *(self._wanted_vary or ())]
 
     def _is_personal(self) -> bool:
-        """Whether the method has read cookies or the session, or the user where there may be one."""
+        """Whether the handler has read cookies or the session, or the user where there may be one."""
         handler = self._handler
         # NOTE: Tornado asks for the user whenever it renders a template, also where nobody can log in.
         knows_users = self._had_user or type(handler).get_current_user.__module__ != "tornado.web"  # type: ignore[attr-defined]
         has_asked_for_user = "_current_user" in vars(handler) and knows_users
-        has_read_cookies = _has_read_cookies(handler) and not self._had_cookies
-        return has_asked_for_user or has_read_cookies or _has_used_state(handler)
+        # Who reads them before need not be the handler: a middleware may do so for its own ends.
+        has_read_before = self._cookies_before is not None and _prepares(handler)
+        return has_asked_for_user or self._has_read_cookies or has_read_before or _has_used_state(handler)
 
 
 def replay(handler: PageHandler, page: Page) -> None:
@@ -143,8 +152,10 @@ def _changed(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[
     return [[name, after.get(name, [])] for name in names if before.get(name) != after.get(name)]
 
 
-def _has_read_cookies(handler: PageHandler) -> bool:
-    return "_cookies" in vars(handler.request)  # Tornado parses them when they are first asked for
+def _prepares(handler: PageHandler) -> bool:
+    """Whether the handler has code of its own that runs before its method."""
+    hooks = (getattr(type(handler), name, None) for name in ("prepare", "on_prepare"))
+    return any(hook is not None and hook.__module__.partition(".")[0] not in {"tornado", "tornadopy"} for hook in hooks)
 
 
 def _has_used_state(handler: PageHandler) -> bool:

@@ -109,8 +109,9 @@ def cache_page(
         timeout: Seconds; 0: nothing is kept, and clients are told so.
         key_prefix: Keeps pages apart that share a cache and an address.
         vary: Names of request headers that the page depends on, in addition to those in the answer's own ``Vary``; they
-            are put there. None: also ``Cookie``, if the method has read cookies, the session or the current user. A
-            page with an XSRF token, and one for a request with credentials in a header, is never shared.
+            are put there. ``Cookie`` is one of them, if the handler has read cookies, the session or the current user;
+            ``()`` says that it is not, and that the page is the same for all. A page with an XSRF token, and one for a
+            request with credentials in a header, is never shared.
         cache: The alias of the cache.
 
     Returns:
