@@ -82,6 +82,9 @@ class Token(WebHandler):
     def delete(self) -> None:
         self.write({"ended": self.token.expire()})
 
+    async def put(self) -> None:
+        self.write({"ended": await self.token.arevoke_all()})
+
 
 ROUTES = [("/", Values), ("/alone", Alone), ("/flush", Flush), ("/stop/(.*)", StopThenFlush), ("/token", Token)]
 
@@ -315,8 +318,10 @@ def test_tokens_are_nobody_s_meanwhile(redis: RedisServer, caplog: pytest.LogCap
             assert (response.status, json.loads(response.body)) == (200, {"user": None})
             assert len(errors_of(caplog)) == 1
             assert client.fetch("POST", "/token").status == 500
+            assert client.fetch("PUT", "/token", **token).status == 500
         redis.resume()
         wait_for(lambda: json.loads(site.get("/token", **token).body) == {"user": "7"}, "the token as it was")
+        assert json.loads(site.fetch("PUT", "/token", **token).body) == {"ended": 1}
     assert "CacheConnectionError" in caplog.text
 
 

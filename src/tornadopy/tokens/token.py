@@ -191,7 +191,12 @@ class Token:
         return len(doomed)
 
     def _user(self, user_id: object) -> Any:
-        return self.get_current_user() if user_id is None else user_id
+        if user_id is not None:
+            return user_id
+        user = self.get_current_user()
+        if user is None and self._failure is not None:  # who this is must not be told that all has been revoked
+            raise CacheConnectionError(str(self._failure)) from self._failure
+        return user
 
     def _forget(self, handles: set[str]) -> None:
         if self._owner is not None and self._owner.store_key in handles:
