@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Iterator
@@ -28,6 +29,18 @@ from tornadopy.utils.secretids import SecretIds
 from tornadopy.websocket import WebSocketHandler
 
 both_kinds = pytest.mark.parametrize("backend", [CountingLocalCache, CountingCache], ids=["in process", "with I/O"])
+
+
+class UnhurriedCache(CountingCache):
+    """Let others go on before it answers, and the later it is asked, the longer."""
+
+    asked = 0
+
+    async def _run(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        self.asked += 1
+        for _ in range(10 * self.asked):
+            await asyncio.sleep(0)
+        return method(*args, **kwargs)
 
 
 @pytest.fixture(autouse=True)
@@ -353,6 +366,29 @@ class TestLoading:
         with site_on(CountingCache, ("/twice", Twice)) as site:
             assert json.loads(begin(site).get("/twice").body) == {"value": 1}
 
+    def test_two_who_fetch_it_at_once_do_not_drop_each_other_s_changes(self) -> None:
+        class Both(WebHandler):
+            session_prefetch = False
+
+            async def get(self) -> None:
+                second = asyncio.ensure_future(self.load_and_change("second"))
+                await self.load_and_change("first")
+                await second
+
+            async def load_and_change(self, key: str) -> None:
+                await self.session.load()
+                self.session[key] = key
+
+            async def post(self) -> None:
+                await self.session.load()
+                self.write(dict(self.session))
+
+        with site_on(UnhurriedCache, ("/both", Both)) as site:
+            visitor = begin(site)
+            assert visitor.get("/both").status == 200
+            expected = {"value": 1, "first": "first", "second": "second"}
+            assert json.loads(visitor.fetch("POST", "/both").body) == expected
+
 
 class TestSaving:
     @both_kinds
@@ -500,6 +536,24 @@ class TestSaving:
                 wait_for(lambda: going_on, "the handler")
             site.settle()
             assert value_of(visitor) == "changed"
+
+    def test_a_save_that_is_broken_off_is_done_before_the_answer(self) -> None:
+        """The old id is dead, and the new one has all that there was."""
+
+        class BrokenOff(WebHandler):
+            async def get(self) -> None:
+                self.session.cycle_id()
+                self.session["more"] = 2
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0):
+                        await self.session.save()
+
+        with site_on(UnhurriedCache, ("/broken", BrokenOff)) as site:
+            visitor = begin(site)
+            before = visitor.shown()
+            assert visitor.get("/broken").status == 200
+            assert json.loads(site.get("/", **before).body) == {"value": None}
+            assert value_of(visitor) == 1
 
     @both_kinds
     def test_a_value_of_no_json_is_named(self, backend: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -696,6 +750,15 @@ class TestHeaders:
 
         with site_on(CountingCache, ("/both", Both)) as site:
             assert set(site.get("/both").headers["Vary"].replace(" ", "").split(",")) == {"Accept", "Cookie"}
+
+    def test_a_header_that_is_only_called_like_it_does_not_count(self) -> None:
+        class Consent(WebHandler):
+            def get(self) -> None:
+                self.set_header("Vary", "X-Cookie-Consent")
+                self.write(str(self.session["value"]))
+
+        with site_on(CountingCache, ("/consent", Consent)) as site:
+            assert site.get("/consent").headers["Vary"] == "X-Cookie-Consent, Cookie"
 
 
 class TestCachedPages:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from tornadopy.cache.freshness import set_vary
 from tornadopy.conf.security import usable_secret
 from tornadopy.exceptions import ConfigError
 from tornadopy.middleware.signal import SignalMiddleware
@@ -197,5 +198,5 @@ class SessionMiddleware:
         if order is not None:
             self._cookie.write(handler, order)
         # A shared cache must not hand this answer to others.
-        if session.is_used and not any("cookie" in line.lower() for line in handler._headers.get_list("Vary")):
-            handler.add_header("Vary", "Cookie")
+        if session.is_used:
+            set_vary(handler, ["Cookie"])

@@ -81,17 +81,18 @@ class SessionKeeping:
         Args:
             fresh: Ask again, and drop what has been changed and not saved.
         """
-        owner = self._owner
-        if owner is None or (self.is_loaded and not fresh):
-            return
-        try:
-            record = await self._store.afind(owner)
-        except CacheConnectionError as error:
-            self.is_loaded = self._is_unknown = True
-            self._values = SessionValues({})
-            self._note_failure(error)
-        else:
-            self._take(record)
+        async with self._turn:  # what one who loads has changed since must not be dropped by another who loads
+            owner = self._owner
+            if owner is None or (self.is_loaded and not fresh):
+                return
+            try:
+                record = await self._store.afind(owner)
+            except CacheConnectionError as error:
+                self.is_loaded = self._is_unknown = True
+                self._values = SessionValues({})
+                self._note_failure(error)
+            else:
+                self._take(record)
 
     def _use(self) -> SessionValues:
         """Return the values; those in this process are loaded when they are first asked for."""
@@ -290,13 +291,14 @@ class SessionKeeping:
 
     async def _await_partings(self) -> None:
         """Wait until the old ids are dead, and take over what they leave."""
-        partings, self._partings = self._partings, []
+        partings = self._partings[:]
         if not partings:
             return
-        results = await asyncio.gather(*partings, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await asyncio.wait(partings)  # they go on if the one who waits is cancelled, and are waited for again
+        del self._partings[: len(partings)]
+        errors = [error for parting in partings if (error := parting.exception()) is not None]
+        if errors:
+            raise errors[0]
         if self._inheritance is not None:
             record = self._inheritance.result()
             self._base = {} if record is None else record.texts
