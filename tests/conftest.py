@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+pytest_plugins = ["support.servers"]
+
 WATCHED = ("tornado", "tornadopy", "asyncio")
 UNWATCHED = ("tornado.access",)  # the status of an answer, which tests look at themselves
 

@@ -1,0 +1,72 @@
+"""The text of a request's head: the request line, and header fields that are parsed when somebody asks for them.
+
+Called by `tornadopy.server.protocol`, which has llhttp look at the fields before anybody reads them here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine, _normalize_header
+
+HEAD_END = b"\r\n\r\n"
+
+_REQUEST_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])")
+_LINE_FEED_ALONE = re.compile(rb"(?<!\r)\n")
+
+
+def parse_request_line(line: bytes) -> RequestStartLine:
+    """Return method, target and version (RFC 9112 §3).
+
+    Raises:
+        HTTPInputError: It is malformed, or of another version than 1.0 and 1.1.
+    """
+    match = _REQUEST_LINE.fullmatch(line.decode("latin-1"))
+    if match is None:
+        raise HTTPInputError("Malformed HTTP request line")
+    return RequestStartLine(*match.groups())
+
+
+def refuse_bare_line_feed(part: bytes) -> None:
+    """Refuse a head, of which *part* has come, if it has a line feed without a carriage return before it.
+
+    Such a head might never come to an end that counts as one.
+
+    Raises:
+        HTTPInputError: It has.
+    """
+    if _LINE_FEED_ALONE.search(part) is not None:
+        raise HTTPInputError("a line ends without a carriage return")
+
+
+class RequestHeaders(HTTPHeaders):
+    """Header fields as they came; they become a dictionary when somebody looks at them.
+
+    Args:
+        fields: The lines of the fields, with the empty line that ends them, approved by llhttp.
+    """
+
+    def __init__(self, fields: bytes) -> None:  # no call of the inherited one: it would make the dictionaries
+        self._fields = fields
+
+    def __getattr__(self, name: str) -> Any:
+        # PERF: called for what is not there yet; many requests are answered without a look at most of their headers.
+        if name not in {"_as_list", "_combined_cache"}:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self._as_list = _parse_fields(self._fields)
+        self._combined_cache = {}
+        return self.__dict__[name]
+
+
+def _parse_fields(fields: bytes) -> dict[str, list[str]]:
+    parsed: dict[str, list[str]] = {}
+    for line in fields[:-4].decode("latin-1").split("\r\n"):
+        if line:
+            name, _, value = line.partition(":")
+            name, value = _normalize_header(name), value.strip(" \t")
+            if name in parsed:
+                parsed[name].append(value)
+            else:
+                parsed[name] = [value]
+    return parsed

@@ -1,0 +1,135 @@
+"""The HTTP server: it accepts connections, and has the interface of Tornado's.
+
+Its own way begins where Tornado would make a stream: each connection becomes an asyncio transport, which
+`tornadopy.server.protocol` reads. Chosen by ``HTTP_SERVER``, or used by hand as ``tornadopy.server.HTTPServer``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from contextvars import copy_context
+from typing import Any, cast
+
+from tornado.httpserver import HTTPServer as TornadoHTTPServer
+from tornado.httputil import HTTPServerConnectionDelegate, HTTPServerRequest
+from tornado.ioloop import IOLoop
+from tornado.log import gen_log
+from tornado.netutil import ssl_options_to_context
+from tornado.util import Configurable
+
+from tornadopy.server import clock
+from tornadopy.server._llhttp import HeadReader
+from tornadopy.server.accepting import Acceptor
+from tornadopy.server.protocol import ServerConnection
+
+BACKLOG = 4096
+
+
+class HTTPServer(TornadoHTTPServer):
+    """An HTTP/1 server with the interface and the arguments of `tornado.httpserver.HTTPServer`, and a faster inside.
+
+    Where no timeouts are given, connections that are idle, heads and bodies that come too slowly are closed.
+
+    .. versionadded:: 2.0
+    """
+
+    def initialize(
+        self,
+        request_callback: HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], None],
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Take the arguments of Tornado's server; see there."""
+        super().initialize(request_callback, *args, **kwargs)
+        given = kwargs.get("idle_connection_timeout")
+        self.idle_seconds: float = given or clock.IDLE_SECONDS
+        self.heads = HeadReader()
+        self.variables = copy_context()
+        self._open: set[ServerConnection] = set()
+        self._handshakes: set[asyncio.Task[Any]] = set()
+        self._emptied: asyncio.Event | None = None
+        self._tls = ssl_options_to_context(self.ssl_options, server_side=True) if self.ssl_options else None
+
+    @classmethod
+    def configurable_base(cls) -> type[Configurable]:
+        """Return this class: what Tornado's is configured to be does not concern it."""
+        return HTTPServer
+
+    @classmethod
+    def configurable_default(cls) -> type[Configurable]:
+        """Return this class."""
+        return HTTPServer
+
+    def listen(
+        self,
+        port: int,
+        address: str | None = None,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+        backlog: int = BACKLOG,
+        flags: int | None = None,
+        reuse_port: bool = False,
+    ) -> None:
+        """Accept connections on a port; see Tornado's."""
+        super().listen(port, address, family, backlog, flags, reuse_port)
+
+    def bind(
+        self,
+        port: int,
+        address: str | None = None,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+        backlog: int = BACKLOG,
+        flags: int | None = None,
+        reuse_port: bool = False,
+    ) -> None:
+        """Bind a port, for `start`; see Tornado's."""
+        super().bind(port, address, family, backlog, flags, reuse_port)
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """Accept connections on *sockets*, which listen already."""
+        io_loop = IOLoop.current()
+        self.variables = copy_context()
+        for sock in sockets:
+            sock.setblocking(False)
+            self._sockets[sock.fileno()] = sock
+            self._handlers[sock.fileno()] = Acceptor(io_loop, sock, self._welcome).stop
+
+    def _welcome(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        # NOTE: asyncio makes a transport of a socket in a task; it ends when there is one, or when TLS is agreed on.
+        task = loop.create_task(self._connect(loop, connection), context=self.variables.copy())
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
+        timeout = {"ssl_handshake_timeout": clock.HEAD_SECONDS} if self._tls is not None else {}
+        try:
+            await loop.connect_accepted_socket(lambda: ServerConnection(self), connection, ssl=self._tls, **timeout)
+        except ssl.SSLError as error:
+            gen_log.warning("SSL Error on %s: %s", connection, error)
+        except OSError:
+            connection.close()  # the client is gone
+
+    def opened(self, connection: ServerConnection) -> None:
+        """Take note of a connection."""
+        self._open.add(connection)
+
+    def on_close(self, server_conn: object) -> None:
+        """Take note that a connection is closed, or somebody else's."""
+        self._open.discard(cast("ServerConnection", server_conn))
+        if self._emptied is not None and not self._open:
+            self._emptied.set()
+
+    async def close_all_connections(self) -> None:
+        """Close all connections; return when they are closed. WebSockets are not among them, as in Tornado."""
+        for task in list(self._handshakes):
+            task.cancel()
+        if self._handshakes:
+            await asyncio.wait(list(self._handshakes))
+        self._emptied = asyncio.Event()
+        for connection in list(self._open):
+            connection.abort()
+        if self._open:
+            await self._emptied.wait()
