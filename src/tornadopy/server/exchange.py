@@ -41,7 +41,7 @@ class Exchange(HTTPConnection):
         are_headers_written: Whether the answer has begun.
         is_finished: Whether the application has finished the answer.
         is_detached: Whether the application has taken the connection over.
-        is_read: Whether the request has come whole.
+        is_read: Whether the request has come whole, and the application has been told.
         max_body_size: The most that its body may have, in bytes.
         body_timeout: In seconds, for the whole body; None leaves it to the server.
         held: The bytes of the answer that `detach` is to send.
@@ -181,7 +181,7 @@ class Exchange(HTTPConnection):
         self.is_finished = True
         self.close_callback = None
         if not self.is_read:
-            self._disconnect_on_finish = True  # it would take long to read a body that nobody wants
+            self._disconnect_on_finish = True  # as in Tornado: it would take long to read a body that nobody wants
         connection.end_exchange(self)
 
     @property

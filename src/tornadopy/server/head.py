@@ -28,15 +28,19 @@ def parse_request_line(line: bytes) -> RequestStartLine:
     return RequestStartLine(*match.groups())
 
 
-def refuse_bare_line_feed(part: bytes) -> None:
-    """Refuse a head, of which *part* has come, if it has a line feed without a carriage return before it.
+def refuse_bare_line_feed(received: bytes, start: int) -> None:
+    """Refuse a head that has not come whole, if it has a line feed without a carriage return before it.
 
     Such a head might never come to an end that counts as one.
 
+    Args:
+        received: What has come of it.
+        start: Where to begin to look.
+
     Raises:
-        HTTPInputError: It has.
+        HTTPInputError: It has one.
     """
-    if _LINE_FEED_ALONE.search(part) is not None:
+    if _LINE_FEED_ALONE.search(received, start) is not None:
         raise HTTPInputError("a line ends without a carriage return")
 
 

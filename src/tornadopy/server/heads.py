@@ -57,7 +57,7 @@ class Heads:
         if end:
             self._scanned = 0
         else:
-            refuse_bare_line_feed(received[max(0, self._scanned - 1) :])
+            refuse_bare_line_feed(received, self._scanned)
             self._scanned = len(received)
         return end
 

@@ -193,7 +193,6 @@ class ServerConnection(asyncio.Protocol):
 
     def _start(self, head: Head) -> None:
         exchange = Exchange(self, head.start_line, is_persistent=head.is_persistent)
-        exchange.is_read = head.body is None
         incoming = self._incoming = Incoming(self, exchange, head.body, self.server.variables.copy())
         self._is_head_coming = False
         self._next = _LATER
