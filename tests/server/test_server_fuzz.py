@@ -13,30 +13,21 @@ import re
 import socket
 import sys
 import termios
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 import tornado.web
-import uvloop
 
 from server.fuzz_streams import Generator, cut, make_application, read_answers
+from server.loops import TIMEOUT, loops, run
 from server.malformed import MALFORMED, SMUGGLED, TOO_LARGE
 from tornadopy.server import HTTPServer
 from tornadopy.server.protocol import _BODY, _HEAD, ServerConnection
 
 STREAMS = int(os.environ.get("SERVER_FUZZ_STREAMS", "300"))
 FIRST_SEED = int(os.environ.get("SERVER_FUZZ_SEED", "1"))
-TIMEOUT = 20.0
-
-LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
-loops = pytest.mark.parametrize("loop", list(LOOPS))
-
-
-def run(loop: str, main: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
-        runner.run(main)
 
 
 class Server(HTTPServer):

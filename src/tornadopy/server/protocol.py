@@ -98,7 +98,9 @@ class ServerConnection(asyncio.Protocol):
         """Take the connection in."""
         self.transport = cast("asyncio.Transport", transport)
         # The transport calls `pause_writing` if it cannot hand all to the system, `resume_writing` when it has done so.
-        self.transport.set_write_buffer_limits(high=0)
+        # NOTE: a plain one pauses above the limit, one of TLS at the limit.
+        is_secure = transport.get_extra_info("ssl_object") is not None
+        self.transport.set_write_buffer_limits(high=int(is_secure), low=0)
         server = self.server
         self.context = ConnectionContext(transport, server.protocol, server.trusted_downstream)
         self._clock = clock.Clock(self.loop, server.variables, self._expire)
