@@ -216,7 +216,7 @@ class ChunkedBody(Body):
 def _body(parser: HttpRequestParser, listener: _Listener, fields: bytes, version: str, headers: RequestHeaders) -> Body:
     coding = headers.get("Transfer-Encoding")
     if coding is None:
-        return Body(parser, listener, int(headers["Content-Length"]))
+        return Body(parser, listener, int(headers.get("Content-Length")))
     if coding.lower() != "chunked":
         raise HTTPInputError(f"unsupported Transfer-Encoding {coding[:40]!r}")
     if version != "HTTP/1.1":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tornado.escape import native_str
 from tornado.http1connection import HTTP1ConnectionParameters, parse_int
@@ -119,14 +119,14 @@ class Exchange(HTTPConnection):
         if status == SWITCHING_PROTOCOLS:
             # The other protocol may begin to write as soon as it has the connection; `detach` sends this before.
             self.held = head
-            return _resolved(self._connection.loop)
+            return self._connection.done
         return self._send(head)
 
     def _frame(self, status: int, headers: HTTPHeaders) -> None:
         """Decide how the body of the answer ends, and say so in *headers*."""
         method, _, version = self._start_line
-        has_body = method != "HEAD" and status >= 200 and status not in {204, 304}
-        has_length = "Content-Length" in headers
+        has_body = status >= 200 and status not in {204, 304} and method != "HEAD"
+        has_length = "Content-Length" in headers._as_list
         if version == "HTTP/1.1":
             self._is_chunking = has_body and not has_length
             if self._is_chunking:
@@ -162,7 +162,7 @@ class Exchange(HTTPConnection):
             return _closed(connection.loop)
         waiting = connection.send(data) if data else None
         if waiting is None:
-            return _resolved(connection.loop)
+            return connection.done
         self._pending_write = waiting
         return waiting
 
@@ -212,7 +212,11 @@ def _encode(status_line: str, headers: HTTPHeaders) -> bytes:
         ValueError: There is a line break in a header.
     """
     lines = [status_line]
-    lines += [f"{_text(name)}: {_text(value)}" for name, value in headers.get_all()]
+    try:
+        # PERF: a third of the time of get_all() and native_str().
+        lines += [name + ": " + value for name, values in headers._as_list.items() for value in values]
+    except TypeError:
+        lines = [status_line, *(f"{native_str(name)}: {native_str(value)}" for name, value in headers.get_all())]
     lines += ("", "")
     text = "\r\n".join(lines)
     breaks = len(lines) - 1
@@ -220,16 +224,6 @@ def _encode(status_line: str, headers: HTTPHeaders) -> bytes:
         culprit = next(line for line in lines if "\r" in line or "\n" in line)
         raise ValueError(f"Illegal characters (CR or LF) in header: {culprit!r}")
     return text.encode("latin-1")
-
-
-def _text(value: Any) -> str:
-    return value if type(value) is str else native_str(value)  # Tornado lets bytes pass
-
-
-def _resolved(loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
-    future = loop.create_future()
-    future.set_result(None)
-    return future
 
 
 def _closed(loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:

@@ -45,7 +45,7 @@ def refuse_bare_line_feed(received: bytes, start: int) -> None:
 
 
 class RequestHeaders(HTTPHeaders):
-    """Header fields as they came; they become a dictionary when somebody looks at them.
+    """Header fields as they came; they become a dictionary when `get` does not suffice.
 
     Args:
         fields: The lines of the fields, with the empty line that ends them, approved by llhttp.
@@ -56,11 +56,43 @@ class RequestHeaders(HTTPHeaders):
 
     def __getattr__(self, name: str) -> Any:
         # PERF: called for what is not there yet; many requests are answered without a look at most of their headers.
-        if name not in {"_as_list", "_combined_cache"}:
+        if name == "_lower":
+            self._lower = b"\r\n" + self._fields.lower()
+        elif name in {"_as_list", "_combined_cache"}:
+            self._as_list = _parse_fields(self._fields)
+            self._combined_cache = {}
+        else:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self._as_list = _parse_fields(self._fields)
-        self._combined_cache = {}
         return self.__dict__[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of a field; where it stands several times, all of them with commas between."""
+        parsed = self.__dict__.get("_as_list")
+        if parsed is None:
+            found = self._find(name)
+            if found is not _MANY:
+                return default if found is None else found
+            parsed = self._as_list
+        values = parsed.get(_normalize_header(name))
+        return default if values is None else ",".join(values)
+
+    def _find(self, name: str) -> str | object | None:
+        """Look a field up in the text; return its value, None if it is not there, or `_MANY` if it stands twice."""
+        try:
+            key = b"\r\n%b:" % name.lower().encode("ascii")
+        except UnicodeEncodeError:
+            return None  # no field has such a name
+        lower = self._lower
+        start = lower.find(key)
+        if start < 0:
+            return None
+        if lower.find(key, start + 2) >= 0:
+            return _MANY
+        start += len(key) - 2
+        return self._fields[start : self._fields.index(b"\r\n", start)].decode("latin-1").strip(" \t")
+
+
+_MANY = object()
 
 
 def _parse_fields(fields: bytes) -> dict[str, list[str]]:

@@ -14,16 +14,18 @@ from contextvars import copy_context
 from typing import Any, cast
 
 from tornado.httpserver import HTTPServer as TornadoHTTPServer
-from tornado.httputil import HTTPServerConnectionDelegate, HTTPServerRequest
+from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.log import gen_log
 from tornado.netutil import ssl_options_to_context
+from tornado.routing import Router
 from tornado.util import Configurable
 
 from tornadopy.server import clock
 from tornadopy.server._llhttp import HeadReader
 from tornadopy.server.accepting import Acceptor
 from tornadopy.server.protocol import ServerConnection
+from tornadopy.server.request import RoutedRequest
 
 BACKLOG = 4096
 
@@ -48,10 +50,20 @@ class HTTPServer(TornadoHTTPServer):
         self.idle_seconds: float = given or clock.IDLE_SECONDS
         self.heads = HeadReader()
         self.variables = copy_context()
+        self.done: asyncio.Future[None] | None = None
         self._open: set[ServerConnection] = set()
         self._handshakes: set[asyncio.Task[Any]] = set()
         self._emptied: asyncio.Event | None = None
+        self._makes_requests = (
+            isinstance(request_callback, Router) and type(request_callback).start_request is Router.start_request
+        )
         self._tls = ssl_options_to_context(self.ssl_options, server_side=True) if self.ssl_options else None
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """Return what takes a request in; see Tornado's."""
+        if not self._makes_requests or self.xheaders:
+            return super().start_request(server_conn, request_conn)
+        return RoutedRequest(cast("Router", self.request_callback), server_conn, request_conn)
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:
@@ -115,6 +127,9 @@ class HTTPServer(TornadoHTTPServer):
     def opened(self, connection: ServerConnection) -> None:
         """Take note of a connection."""
         self._open.add(connection)
+        if self.done is None or self.done.get_loop() is not connection.loop:
+            self.done = connection.loop.create_future()
+            self.done.set_result(None)
 
     def on_close(self, server_conn: object) -> None:
         """Take note that a connection is closed, or somebody else's."""

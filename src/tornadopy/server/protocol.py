@@ -92,6 +92,11 @@ class ServerConnection(asyncio.Protocol):
         """The most that a body may have where nothing else is said, in bytes."""
         return self.server.max_buffer_size or 104_857_600  # Tornado's
 
+    @property
+    def done(self) -> asyncio.Future[None]:
+        """A future that is done. PERF: one for all bytes that go out at once."""
+        return cast("asyncio.Future[None]", self.server.done)
+
     # The loop's calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
