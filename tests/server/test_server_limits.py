@@ -127,6 +127,25 @@ class TestDefaults:
             assert [client.receive().status for _ in range(2)] == [200, 200]
 
 
+class TestContinue:
+    def test_who_waits_for_it_is_told_to_go_on(self, application: Plain) -> None:
+        with serving(application) as site, site.connect() as client:
+            client.send(HEAD.replace(b"GET", b"POST") + b"Expect: 100-Continue\r\nContent-Length: 2\r\n\r\n")
+            assert client.receive_head().status == 100
+            client.send(b"hi")
+            assert client.receive().body == b"hi"
+
+    def test_who_would_not_understand_it_is_not(self, application: Plain) -> None:
+        with serving(application) as site, site.connect() as client:
+            client.send(b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi")
+            assert client.receive().body == b"hi"
+
+    def test_a_refusal_comes_in_its_place(self, application: Plain) -> None:
+        with serving(application, max_body_size=1) as site, site.connect() as client:
+            client.send(HEAD.replace(b"GET", b"POST") + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+            assert client.receive_head().status == 400
+
+
 class TestOptions:
     """The arguments of Tornado's server."""
 
@@ -185,6 +204,13 @@ class TestOptions:
 
 
 class TestBackPressure:
+    def test_what_waits_may_be_the_beginning_of_a_large_head(self, application: Plain) -> None:
+        """Reading stops while the first request is served, and must go on for the second."""
+        large = HEAD + b"A: " + b"b" * 300_000
+        with serving(application, max_header_size=1_000_000) as site, site.connect() as client:
+            client.send(HEAD.replace(b"/ ", b"/?wait=0.2 ") + b"\r\n" + large + b"\r\n\r\n")
+            assert [client.receive().status for _ in range(2)] == [200, 200]
+
     def test_a_client_that_pipelines_without_end_is_not_read_without_end(self) -> None:
         gate = asyncio.Event()
 

@@ -22,10 +22,10 @@ class Acceptor:
     Args:
         io_loop: Tornado's event loop, which closes the socket if it is itself closed with all that it watches.
         sock: The listening, non-blocking socket.
-        welcome: Called with each connection's socket.
+        welcome: Called with the socket of each connection and the peer's address.
     """
 
-    def __init__(self, io_loop: IOLoop, sock: socket.socket, welcome: Callable[[socket.socket], None]) -> None:
+    def __init__(self, io_loop: IOLoop, sock: socket.socket, welcome: Callable[[socket.socket, object], None]) -> None:
         self._io_loop = io_loop
         self._socket = sock
         self._welcome = welcome
@@ -46,7 +46,7 @@ class Acceptor:
     def _accept(self, _socket: object, _events: int) -> None:
         for _ in range(_AT_ONCE):
             try:
-                connection, _address = self._socket.accept()
+                connection, address = self._socket.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -55,7 +55,7 @@ class Acceptor:
                 self._wait(error)
                 return
             connection.setblocking(False)
-            self._welcome(connection)
+            self._welcome(connection, address)
 
     def _wait(self, error: OSError) -> None:
         # The socket stays readable: without a pause the loop would do nothing but fail.

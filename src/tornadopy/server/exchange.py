@@ -185,6 +185,11 @@ class Exchange(HTTPConnection):
         connection.end_exchange(self)
 
     @property
+    def may_continue(self) -> bool:
+        """Whether the client may be told to send its body (RFC 9110 §10.1.1)."""
+        return not self.are_headers_written and self._start_line.version == "HTTP/1.1"
+
+    @property
     def is_last(self) -> bool:
         """Whether the connection is closed after this answer."""
         return self._disconnect_on_finish

@@ -7,6 +7,7 @@ Its own way begins where Tornado would make a stream: each connection becomes an
 from __future__ import annotations
 
 import asyncio
+import inspect
 import socket
 import ssl
 from collections.abc import Callable, Iterable
@@ -45,9 +46,10 @@ class HTTPServer(TornadoHTTPServer):
         **kwargs: Any,
     ) -> None:
         """Take the arguments of Tornado's server; see there."""
-        super().initialize(request_callback, *args, **kwargs)
-        given = kwargs.get("idle_connection_timeout")
-        self.idle_seconds: float = given or clock.IDLE_SECONDS
+        inherited = super().initialize
+        inherited(request_callback, *args, **kwargs)
+        given = inspect.signature(inherited).bind(request_callback, *args, **kwargs).arguments
+        self.idle_seconds: float = given.get("idle_connection_timeout") or clock.IDLE_SECONDS
         self.heads = HeadReader()
         self.variables = copy_context()
         self.done: asyncio.Future[None] | None = None
@@ -108,19 +110,19 @@ class HTTPServer(TornadoHTTPServer):
             self._sockets[sock.fileno()] = sock
             self._handlers[sock.fileno()] = Acceptor(io_loop, sock, self._welcome).stop
 
-    def _welcome(self, connection: socket.socket) -> None:
+    def _welcome(self, connection: socket.socket, address: object) -> None:
         loop = asyncio.get_running_loop()
         # NOTE: asyncio makes a transport of a socket in a task; it ends when there is one, or when TLS is agreed on.
-        task = loop.create_task(self._connect(loop, connection), context=self.variables.copy())
+        task = loop.create_task(self._connect(loop, connection, address), context=self.variables.copy())
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
 
-    async def _connect(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
+    async def _connect(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, address: object) -> None:
         timeout = {"ssl_handshake_timeout": clock.HEAD_SECONDS} if self._tls is not None else {}
         try:
             await loop.connect_accepted_socket(lambda: ServerConnection(self), connection, ssl=self._tls, **timeout)
         except ssl.SSLError as error:
-            gen_log.warning("SSL Error on %s: %s", connection, error)
+            gen_log.warning("SSL Error on %s: %s", address, error)
         except OSError:
             connection.close()  # the client is gone
 
@@ -139,6 +141,7 @@ class HTTPServer(TornadoHTTPServer):
 
     async def close_all_connections(self) -> None:
         """Close all connections; return when they are closed. WebSockets are not among them, as in Tornado."""
+        await asyncio.sleep(0)  # a task that had not begun would leave its socket open
         for task in list(self._handshakes):
             task.cancel()
         if self._handshakes:

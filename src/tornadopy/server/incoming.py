@@ -72,7 +72,7 @@ class Incoming:
             return
         if body.length is not None and body.length > exchange.max_body_size:
             raise HTTPInputError("Content-Length too long")
-        if not exchange.is_finished and headers.get("Expect", "").lower() == "100-continue":
+        if exchange.may_continue and headers.get("Expect", "").lower() == "100-continue":
             self._connection.send(_CONTINUE)
         self._connection.want_body(exchange.body_timeout)
 

@@ -156,17 +156,17 @@ class ServerConnection(asyncio.Protocol):
 
     def advance(self) -> None:
         """Read on, as far as something is wanted."""
-        while self._buffer:
+        while self._buffer and not self.is_closed:
             if self._next == _HEAD:
                 if not self._read_head():
-                    return
+                    break
             elif self._next == _BODY:
                 self._read_body()
             else:
                 break
         if self._next == _WASTE:
             self._buffer = b""
-        if self._is_paused is not (len(self._buffer) > _BUFFERED):
+        if self._is_paused is not (self._next == _LATER and len(self._buffer) > _BUFFERED):
             self._pause_or_resume()
 
     def _pause_or_resume(self) -> None:
