@@ -42,10 +42,9 @@ START_SECONDS = 20.0
 IDLE_SECONDS = 10.0
 
 
-async def serve(variant: str) -> None:
-    """Serve *variant*; answer each line of standard input with the CPU seconds used so far; end with it."""
+async def serve(server: HTTPServer) -> None:
+    """Serve; answer each line of standard input with the CPU seconds used so far; end with it."""
     sockets = bind_sockets(0, "127.0.0.1")
-    server = HTTPServer(VARIANTS[variant][1]())
     server.add_sockets(sockets)
     ended = asyncio.Event()
 
@@ -123,9 +122,13 @@ class Client:
     Args:
         port: Of the server.
         connections: How many.
+        request: What is sent.
+        body: What each answer is to bring.
     """
 
-    def __init__(self, port: int, connections: int) -> None:
+    def __init__(self, port: int, connections: int, request: bytes = REQUEST, body: bytes = BODY) -> None:
+        self._request = request
+        self._body = body
         self._selector = selectors.DefaultSelector()
         self._received: dict[socket.socket, bytes] = {}
         for _ in range(connections):
@@ -147,7 +150,7 @@ class Client:
         started = time.perf_counter()
         sent = 0
         for first in list(self._received)[:requests]:
-            first.sendall(REQUEST)
+            first.sendall(self._next())
             sent += 1
         answered = 0
         while answered < requests:
@@ -160,9 +163,13 @@ class Client:
                     continue
                 answered += 1
                 if sent < requests:
-                    connection.sendall(REQUEST)
+                    connection.sendall(self._next())
                     sent += 1
         return time.perf_counter() - started
+
+    def _next(self) -> bytes:
+        """Return the next request."""
+        return self._request
 
     def _receive(self, connection: socket.socket) -> bool:
         """Read from *connection*; return whether its answer is complete."""
@@ -171,10 +178,10 @@ class Client:
             raise SystemExit("the server has closed a connection")
         answer = self._received[connection] + new
         head, separator, body = answer.partition(b"\r\n\r\n")
-        if not separator or len(body) < len(BODY):
+        if not separator or len(body) < len(self._body):
             self._received[connection] = answer
             return False
-        if body != BODY or not head.startswith(b"HTTP/1.1 200 "):
+        if body != self._body or not head.startswith(b"HTTP/1.1 200 "):
             raise SystemExit(f"a wrong answer: {answer[:2000]!r}")
         self._received[connection] = b""
         return True
@@ -333,7 +340,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.serve:
         if options.core is not None:
             os.sched_setaffinity(0, {options.core})
-        asyncio.run(serve(options.serve))
+        asyncio.run(serve(HTTPServer(VARIANTS[options.serve][1]())))
         return
     cores = usable_cores()
     if len(cores) > 1:

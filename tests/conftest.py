@@ -12,6 +12,7 @@ pytest_plugins = (
     "support.memcached_servers",
     "support.mariadb_servers",
     "support.postgres_servers",
+    "support.servers",
 )
 
 WATCHED = ("tornado", "tornadopy", "asyncio")

@@ -18,9 +18,10 @@ from textwrap import dedent
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
-from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.testing import bind_unused_port
+
+from support.servers import VARIABLE, server_class
 
 SECRET = "4rZ2x0hJ9kQm7VtPw1LdBn6YsUeGcA8f"
 PATIENCE = 30.0  # seconds for a process to start or to end, on a busy machine
@@ -34,7 +35,7 @@ Fetch = Callable[..., Awaitable[HTTPResponse]]
 async def serving(application: HTTPServerConnectionDelegate, **kwargs: Any) -> AsyncIterator[Fetch]:
     """Serve *application* on a free port; give a function that fetches a path of it."""
     sock, port = bind_unused_port()
-    server = HTTPServer(application, **kwargs)
+    server = server_class()(application, **kwargs)
     server.add_socket(sock)
     client = AsyncHTTPClient(force_instance=True)
 
@@ -133,7 +134,11 @@ class Project:
             path.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
 
     def _command(self, script: str, args: tuple[str, ...], env: Mapping[str, str] | None) -> dict[str, Any]:
-        inherited = {name: text for name, text in os.environ.items() if not name.lower().startswith("tornadopy_")}
+        inherited = {
+            name: text
+            for name, text in os.environ.items()
+            if not name.lower().startswith("tornadopy_") or name == VARIABLE
+        }
         # The bytecode of one version of a file must not stand in for the next, written within the same second.
         own = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", **(env or {})}
         return {"args": [sys.executable, script, *args], "cwd": self.folder, "env": {**inherited, **own}}

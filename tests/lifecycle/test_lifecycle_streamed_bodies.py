@@ -219,7 +219,7 @@ def test_error_while_the_body_comes(way: str, handler: Any, error: Exception) ->
     [
         b"Content-Length: 2000000\r\n\r\n" + b"x" * 1000,
         b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\nnonsense\r\n",
-        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n200000\r\n" + b"x" * 1000,
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n200000\r\n" + b"x" * 1_100_000,
     ],
     ids=["too long", "malformed chunk", "too long a chunk"],
 )

@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
-from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders
 
+from support.servers import server_class
 from tornadopy.application import Application
 from tornadopy.conf import Settings
 
@@ -223,7 +223,7 @@ class Site:
         self.loop = asyncio.get_running_loop()
         self.loop.set_exception_handler(self._complain)
         self._stopping = asyncio.Event()
-        server = HTTPServer(self.application, **self._options)
+        server = server_class()(self.application, **self._options)
         listening = socket.create_server(("127.0.0.1", 0))
         listening.setblocking(False)
         self.port = listening.getsockname()[1]

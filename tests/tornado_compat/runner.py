@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import tornado.httpserver
 import tornado.template
 import tornado.test.util
 import tornado.testing
@@ -33,6 +34,7 @@ import tornado.websocket
 
 import tornadopy.application
 import tornadopy.handler
+import tornadopy.server
 import tornadopy.websocket
 from tornadopy.conf import settings
 from tornadopy.lifecycle import LifecycleHandler
@@ -46,6 +48,11 @@ HANDLERS: dict[tuple[types.ModuleType, str], type] = {
     (tornado.web, "ErrorHandler"): tornadopy.handler.ErrorHandler,
     (tornado.websocket, "WebSocketHandler"): tornadopy.websocket.WebSocketHandler,
 }
+SERVER: dict[tuple[types.ModuleType, str], type] = {
+    (tornado.httpserver, "HTTPServer"): tornadopy.server.HTTPServer,
+    (tornado.testing, "HTTPServer"): tornadopy.server.HTTPServer,
+    (tornado.web, "HTTPServer"): tornadopy.server.HTTPServer,
+}
 
 SYNC = ["compat_middlewares.First", "compat_middlewares.Second", "compat_middlewares.Third"]
 ASYNC = ["compat_middlewares.AsyncFirst", "compat_middlewares.AsyncSecond", "compat_middlewares.AsyncThird"]
@@ -55,11 +62,13 @@ CONFIGURATIONS: dict[str, tuple[list[str], dict[tuple[types.ModuleType, str], ty
     "sync": (SYNC, APPLICATION | HANDLERS),
     "async": (ASYNC, APPLICATION | HANDLERS),
     "plain": (SYNC, APPLICATION),
+    "server": ([], SERVER),
+    "whole": ([], APPLICATION | HANDLERS | SERVER),
 }
 """The middlewares, and what is replaced; in ``plain`` the handlers stay Tornado's, and our application adapts them."""
 
 made: Counter[str] = Counter()
-"""How many applications, handlers and template loaders the tests have made, of ours and of Tornado's."""
+"""How many applications, handlers, servers and template loaders the tests have made, of ours and of Tornado's."""
 
 _folders = contextlib.ExitStack()
 
@@ -122,10 +131,11 @@ def import_swapped(name: str, replacements: dict[tuple[types.ModuleType, str], t
 
 
 def count_made() -> None:
-    """Count every application and handler that is made from now on."""
+    """Count every application, handler and server that is made from now on."""
     for base, ours, kind in (
         (tornado.web.Application, tornadopy.application.Application, "application"),
         (tornado.web.RequestHandler, LifecycleHandler, "handler"),
+        (tornado.httpserver.HTTPServer, tornadopy.server.HTTPServer, "server"),
     ):
         _count(base, ours, kind)
 
@@ -199,6 +209,9 @@ def run(module_name: str, configuration: str, *, only: str = "") -> dict[str, An
     with settings.override(MIDDLEWARE_CLASSES=middlewares), _folders, contextlib.redirect_stderr(stderr):
         module = import_swapped(module_name, replacements)
         count_made()
+        # Servers are made while the tests run: by each test case, and by Application.listen().
+        serving = {each: ours for each, ours in replacements.items() if each in SERVER}
+        _folders.enter_context(swapped(serving))
         loader = unittest.TestLoader()
         if only:
             loader.testNamePatterns = [f"*{only}*"]

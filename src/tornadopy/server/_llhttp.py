@@ -1,0 +1,236 @@
+"""Where a message ends: llhttp, through httptools, decides it; nothing in this package frames a message by itself.
+
+llhttp runs on into the next request when it is given its bytes, and httptools does not say where it was. So it is never
+given them: whole heads are read one by one, a body of known length gets no byte more than its length, and a chunked
+body is cut behind each ``CRLF CRLF``, which is the only place where one can end. Whether it does end there is llhttp's
+word alone. Called by `tornadopy.server.protocol`; knows neither sockets nor applications.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from tornado.httputil import HTTPInputError
+
+from tornadopy.server.head import HEAD_END, RequestHeaders
+
+_UPGRADE = re.compile(rb"(?im)^upgrade:[^\r]*\r\n")
+_CHUNK_OVERHEAD = 64  # bytes that may come with each chunk, as in Tornado
+_FREE_OVERHEAD = 4096  # bytes that may come with them on top
+
+
+class _Listener:
+    """What llhttp has said about a message."""
+
+    parser: HttpRequestParser | None = None
+
+    def __init__(self) -> None:
+        self.is_complete = False
+        self.is_persistent = False
+        self.pieces: list[bytes] = []
+        self.on_body: Callable[[bytes], None] = self.pieces.append
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:
+            raise HTTPInputError("data after the end of the message")
+
+    def on_headers_complete(self) -> None:
+        if self.parser is not None:
+            self.is_persistent = self.parser.should_keep_alive()
+
+    def on_message_complete(self) -> None:
+        self.is_complete = True
+
+
+class _ChunkListener(_Listener):
+    """Count chunks, and refuse trailers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chunks = 0
+        self._is_in_body = False
+
+    def on_headers_complete(self) -> None:
+        self._is_in_body = True
+
+    def on_chunk_header(self) -> None:
+        self.chunks += 1
+
+    def on_header(self, _name: bytes, _value: bytes) -> None:
+        if self._is_in_body:
+            raise HTTPInputError("trailers are not supported")
+
+
+class HeadReader:
+    """Reads heads, one after the other, of any connection.
+
+    PERF: one parser serves the heads of all connections; an idle connection holds none.
+    """
+
+    def __init__(self) -> None:
+        self._listener = _Listener()
+        self._renew()
+
+    def _renew(self) -> None:
+        self._listener.parser = None  # no circle stays behind
+        self._listener = _Listener()
+        self._parser = HttpRequestParser(self._listener)
+        self._listener.parser = self._parser
+
+    def read(self, fields: bytes, version: str, headers: RequestHeaders) -> tuple[bool, Body | None]:
+        """Judge a head.
+
+        Args:
+            fields: The lines of the header fields, with the empty line that ends them.
+            version: ``HTTP/1.0`` or ``HTTP/1.1``.
+            headers: The same fields.
+
+        Returns:
+            Whether the connection may persist, and the body that follows, if any.
+
+        Raises:
+            HTTPInputError: The head is malformed.
+        """
+        listener = self._listener
+        listener.is_complete = False
+        try:
+            self._feed(fields, version)
+        except BaseException:
+            self._renew()
+            raise
+        listener = self._listener
+        if listener.is_complete:
+            if not listener.is_persistent:
+                self._renew()  # llhttp takes nothing more after "Connection: close"
+            return listener.is_persistent, None
+        parser = self._parser
+        self._renew()
+        return listener.is_persistent, _body(parser, listener, fields, version, headers)
+
+    def _feed(self, fields: bytes, version: str) -> None:
+        # NOTE: the request line is Tornado's affair; llhttp knows a fixed list of methods. None of them but CONNECT,
+        # after which no connection goes on, has a say in where a message ends.
+        head = b"POST / %b\r\n%b" % (version.encode(), fields)
+        try:
+            _feed(self._parser, head)
+        except HttpParserUpgrade:
+            # The client asks for another protocol. Until the application agrees this is HTTP (RFC 9110 §7.8), and it
+            # may have a body, which llhttp would leave out.
+            self._renew()
+            _feed(self._parser, b"POST / %b\r\n%b" % (version.encode(), _UPGRADE.sub(b"", fields)))
+
+
+class Body:
+    """A body of a known length, in bytes."""
+
+    def __init__(self, parser: HttpRequestParser, listener: _Listener, length: int) -> None:
+        self._parser = parser
+        self._listener = listener
+        self.length: int | None = length
+        self._remaining = length
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the body has come to its end."""
+        return self._listener.is_complete
+
+    def feed(self, received: bytes) -> int:
+        """Take in a part of the body.
+
+        Args:
+            received: What has come; it may go on behind the body.
+
+        Returns:
+            How many bytes of it were the body's.
+
+        Raises:
+            HTTPInputError: This is no body.
+        """
+        piece = received if len(received) <= self._remaining else received[: self._remaining]
+        self._remaining -= len(piece)
+        _feed(self._parser, piece)
+        if self.is_complete is not (self._remaining == 0):
+            raise HTTPInputError("the length of the body is not what was said")
+        return len(piece)
+
+    def take(self) -> bytes:
+        """Return what has come of the content since this was asked last."""
+        pieces = self._listener.pieces
+        content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        return content
+
+
+class ChunkedBody(Body):
+    """A body in chunks."""
+
+    _listener: _ChunkListener
+
+    def __init__(self, fields: bytes) -> None:
+        listener = _ChunkListener()
+        parser = HttpRequestParser(listener)
+        super().__init__(parser, listener, 0)
+        self.length = None
+        self._tail = b""  # the last three bytes of what has been fed
+        self._fed = 0
+        self._taken = 0
+        _feed(parser, b"POST / HTTP/1.1\r\n" + fields)
+
+    def feed(self, received: bytes) -> int:
+        """Take in a part of the body; see `Body.feed`."""
+        position = 0
+        while position < len(received) and not self.is_complete:
+            end = self._next_cut(received, position)
+            piece = received[position:end]
+            _feed(self._parser, piece)
+            self._tail = (self._tail + piece[-3:])[-3:]
+            position = end
+        self._fed += position
+        self._check_overhead()
+        return position
+
+    def take(self) -> bytes:
+        """Return what has come of the content since this was asked last."""
+        content = super().take()
+        self._taken += len(content)
+        return content
+
+    def _next_cut(self, received: bytes, position: int) -> int:
+        """Return the first place after *position* where the message can end, or the end of *received*."""
+        seam = self._tail + received[position : position + 3]
+        found = seam.find(HEAD_END)
+        if found >= 0:
+            return position + found + len(HEAD_END) - len(self._tail)
+        found = received.find(HEAD_END, position)
+        return len(received) if found < 0 else found + len(HEAD_END)
+
+    def _check_overhead(self) -> None:
+        # SECURITY: nobody is to send extensions without end.
+        content = self._taken + sum(map(len, self._listener.pieces))
+        if self._fed - content > _FREE_OVERHEAD + _CHUNK_OVERHEAD * self._listener.chunks:
+            raise HTTPInputError("too much besides the content of the chunks")
+
+
+def _body(parser: HttpRequestParser, listener: _Listener, fields: bytes, version: str, headers: RequestHeaders) -> Body:
+    coding = headers.get("Transfer-Encoding")
+    if coding is None:
+        return Body(parser, listener, int(headers.get("Content-Length")))
+    if coding.lower() != "chunked":
+        raise HTTPInputError(f"unsupported Transfer-Encoding {coding[:40]!r}")
+    if version != "HTTP/1.1":
+        raise HTTPInputError("Transfer-Encoding in a request of HTTP/1.0")  # RFC 9112 §6.1
+    return ChunkedBody(_UPGRADE.sub(b"", fields))
+
+
+def _feed(parser: HttpRequestParser, data: bytes) -> None:
+    try:
+        parser.feed_data(data)
+    except HttpParserUpgrade:
+        raise
+    except HttpParserError as error:
+        cause = error.__context__
+        if isinstance(cause, HTTPInputError):
+            raise HTTPInputError(*cause.args) from error
+        raise HTTPInputError(str(error)) from error

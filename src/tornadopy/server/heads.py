@@ -1,0 +1,87 @@
+"""The heads of the requests of one connection: where one ends in what has come, and what it says.
+
+Called by `tornadopy.server.protocol`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tornado.httputil import HTTPInputError, RequestStartLine
+
+from tornadopy.server._llhttp import Body, HeadReader
+from tornadopy.server.head import HEAD_END, RequestHeaders, parse_request_line, refuse_bare_line_feed
+
+
+class HeadTooLarge(HTTPInputError):
+    """The head is longer than ``max_header_size``."""
+
+
+class Head(NamedTuple):
+    """What a head says: the request line, the fields, whether the connection may go on, and the body that follows."""
+
+    start_line: RequestStartLine
+    headers: RequestHeaders
+    is_persistent: bool
+    body: Body | None
+
+
+class Heads:
+    """Finds and reads the heads of one connection.
+
+    Args:
+        reader: What judges them.
+    """
+
+    __slots__ = ("_fields", "_is_persistent", "_line", "_reader", "_scanned", "_start_line")
+
+    _start_line: RequestStartLine
+
+    def __init__(self, reader: HeadReader) -> None:
+        self._reader = reader
+        self._scanned = 0  # bytes of an incomplete head that have been looked at
+        self._line = self._fields = b""  # of the last request, if it had no body
+        self._is_persistent = False
+
+    def find_end(self, received: bytes, limit: int) -> int:
+        """Return how long the head at the beginning of *received* is, in bytes; 0 if it has not come whole.
+
+        Raises:
+            HeadTooLarge: It is longer than *limit*.
+            HTTPInputError: It will never be well-formed.
+        """
+        found = received.find(HEAD_END, max(0, self._scanned - 3))
+        end = found + len(HEAD_END) if found >= 0 else 0
+        if (end or len(received)) > limit:
+            raise HeadTooLarge("the head is longer than max_header_size")
+        if end:
+            self._scanned = 0
+        else:
+            refuse_bare_line_feed(received, self._scanned)
+            self._scanned = len(received)
+        return end
+
+    def read(self, head: bytes) -> Head:
+        """Return what *head* says.
+
+        Raises:
+            HTTPInputError: It is malformed.
+        """
+        line, _, fields = head.partition(b"\r\n")
+        headers = RequestHeaders(fields)
+        # PERF: clients repeat themselves. The same bytes, approved once as a request without a body, mean the same.
+        if line == self._line and fields == self._fields:
+            return Head(self._start_line, headers, self._is_persistent, None)
+        self._line = b""
+        self._start_line = start_line = parse_request_line(line)
+        is_persistent, body = self._reader.read(fields, start_line.version, headers)
+        is_persistent = is_persistent and _may_persist(start_line, headers)
+        if body is None:
+            self._line, self._fields, self._is_persistent = line, fields, is_persistent
+        return Head(start_line, headers, is_persistent, body)
+
+
+def _may_persist(start_line: RequestStartLine, headers: RequestHeaders) -> bool:
+    if start_line.version == "HTTP/1.0":
+        return start_line.method in {"GET", "HEAD"} or "Content-Length" in headers  # as in Tornado
+    return start_line.method != "CONNECT"  # what follows might be meant for a tunnel

@@ -1,0 +1,164 @@
+"""One request on its way to the application: the calls of its delegate, their errors and what they wait for.
+
+Made by `tornadopy.server.protocol`, which brings the bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from typing import TYPE_CHECKING
+
+from tornado.http1connection import _GzipMessageDelegate
+from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPMessageDelegate, RequestStartLine
+from tornado.log import app_log
+
+from tornadopy.server.exchange import Exchange
+
+if TYPE_CHECKING:
+    from tornadopy.server._llhttp import Body
+    from tornadopy.server.protocol import ServerConnection
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Incoming:
+    """A request that comes in.
+
+    Everything that the application does in the delegate's methods happens in the request's own context variables.
+
+    Args:
+        connection: The connection that it comes on.
+        exchange: Its answer.
+        body: Its body, if there is one.
+        variables: The context variables.
+    """
+
+    def __init__(self, connection: ServerConnection, exchange: Exchange, body: Body | None, variables: Context) -> None:
+        self.exchange = exchange
+        self.body = body
+        self._connection = connection
+        self._variables = variables
+        self._delegate: HTTPMessageDelegate | None = None
+        self._content = b""  # of the body; what has come and has not been delivered
+        self._received = 0
+
+    def begin(self, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
+        """Hand the head to the application."""
+        self._take(self._begin, start_line, headers)
+
+    def _begin(self, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
+        connection, exchange = self._connection, self.exchange
+        delegate = connection.server.start_request(connection, exchange)
+        parameters = connection.parameters
+        if parameters.decompress:
+            delegate = _GzipMessageDelegate(delegate, parameters.chunk_size, exchange.max_body_size)
+        self._delegate = delegate
+        waiting = delegate.headers_received(start_line, headers)
+        if waiting is not None:
+            self._wait(waiting, lambda: self._headers_done(headers))
+        elif self.body is None:  # PERF: the way of most requests
+            self._complete()
+        else:
+            self._headers_done(headers)
+
+    def _headers_done(self, headers: HTTPHeaders) -> None:
+        exchange, body = self.exchange, self.body
+        if exchange.is_detached:
+            return
+        if body is None:
+            self._complete()
+            return
+        if body.length is not None and body.length > exchange.max_body_size:
+            raise HTTPInputError("Content-Length too long")
+        if exchange.may_continue and headers.get("Expect", "").lower() == "100-continue":
+            self._connection.send(_CONTINUE)
+        self._connection.want_body(exchange.body_timeout)
+
+    def feed(self, received: bytes) -> int:
+        """Take in what has come of the body; return how many bytes of *received* were the body's.
+
+        Raises:
+            HTTPInputError: This is no body, or it is too large.
+        """
+        body = self.body
+        if body is None:
+            return 0
+        consumed = body.feed(received)
+        self._content = body.take()
+        self._received += len(self._content)
+        if self._received > self.exchange.max_body_size:
+            raise HTTPInputError("chunked body too large")
+        return consumed
+
+    def deliver(self) -> None:
+        """Hand what has come of the body to the application."""
+        self._take(self._deliver)
+
+    def _deliver(self) -> None:
+        size = self._connection.parameters.chunk_size
+        while self._content and self._delegate is not None and not self.exchange.is_finished:
+            piece, self._content = self._content[:size], self._content[size:]
+            waiting = self._delegate.data_received(piece)
+            if waiting is not None:
+                self._wait(waiting, self._deliver)
+                return
+        self._content = b""
+        if self.body is not None and self.body.is_complete:
+            self._complete()
+        else:
+            self._connection.want_body()
+
+    def _complete(self) -> None:
+        exchange = self.exchange
+        exchange.is_read = True
+        self._connection.want_answer()
+        delegate = self._delegate
+        if delegate is not None and not exchange.is_finished:
+            delegate.finish()
+            self._delegate = None
+
+    def close(self) -> None:
+        """Tell the application that the connection is closed, if it still has to do with it."""
+        self._take(self._close)
+
+    def _close(self) -> None:
+        exchange = self.exchange
+        if exchange.is_detached:
+            return
+        delegate, self._delegate = self._delegate, None
+        if delegate is not None:
+            delegate.on_connection_close()
+        elif exchange.close_callback is not None:
+            callback, exchange.close_callback = exchange.close_callback, None
+            callback()
+
+    # Steps of the application's
+
+    def _take(self, step: Callable[..., None], *args: object) -> None:
+        """Take a step among the request's context variables; if it fails, the connection ends."""
+        try:
+            self._variables.run(step, *args)
+        except HTTPInputError as error:
+            self._connection.refuse(error)
+        except Exception:
+            app_log.error("Uncaught exception", exc_info=True)
+            self._connection.abort()
+
+    def _wait(self, waiting: Awaitable[None], then: Callable[[], None]) -> None:
+        self._connection.want_nothing()
+        future = asyncio.ensure_future(waiting)
+        future.add_done_callback(lambda done: self._resume(done, then), context=self._connection.server.variables)
+
+    def _resume(self, done: asyncio.Future[None], then: Callable[[], None]) -> None:
+        if done.cancelled():
+            self._connection.abort()
+            return
+        self._take(self._go_on, done, then)
+        self._connection.advance()
+
+    def _go_on(self, done: asyncio.Future[None], then: Callable[[], None]) -> None:
+        done.result()
+        if not self._connection.is_closed:
+            then()

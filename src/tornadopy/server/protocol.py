@@ -1,0 +1,375 @@
+"""A connection: bytes in, requests one at a time, answers out.
+
+Made by `tornadopy.server.http` for each connection that it accepts. It reads requests one by one and leaves what is in
+them to others: heads to `heads`, the application to `incoming`, the answer to `exchange`. It is the loop's
+``asyncio.Protocol``: there is no task for a connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, cast
+
+from tornado.http1connection import HTTP1ConnectionParameters
+from tornado.httputil import HTTPInputError
+from tornado.iostream import IOStream
+from tornado.log import gen_log
+
+from tornadopy.server import clock
+from tornadopy.server.context import ConnectionContext
+from tornadopy.server.exchange import Exchange
+from tornadopy.server.handover import hand_over
+from tornadopy.server.heads import Head, Heads, HeadTooLarge
+from tornadopy.server.incoming import Incoming
+from tornadopy.utils.escaping import escape_control
+
+if TYPE_CHECKING:
+    from tornadopy.server.http import HTTPServer
+
+# What the next bytes are.
+_HEAD, _BODY, _LATER, _WASTE, _FOREIGN = range(5)
+
+_BUFFERED = 65_536  # bytes of what comes later; with more, nothing is read
+_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
+
+
+class ServerConnection(asyncio.Protocol):
+    """One connection.
+
+    Args:
+        server: The server that has accepted it.
+
+    Attributes:
+        server: The server.
+        parameters: Tornado's parameters of its connections.
+        loop: The event loop.
+        transport: The transport.
+        context: The peer's address and the scheme.
+        is_closed: Whether the connection is of no more use to the application.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_clock",
+        "_flushing",
+        "_heads",
+        "_incoming",
+        "_is_ending",
+        "_is_flushing",
+        "_is_head_coming",
+        "_is_paused",
+        "_next",
+        "context",
+        "is_closed",
+        "loop",
+        "parameters",
+        "server",
+        "transport",
+    )
+
+    context: ConnectionContext
+    transport: asyncio.Transport
+    _clock: clock.Clock
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.server = server
+        self.parameters: HTTP1ConnectionParameters = server.conn_params
+        self.loop = asyncio.get_running_loop()
+        self.is_closed = False
+        self._next = _HEAD
+        self._buffer = b""
+        self._heads = Heads(server.heads)
+        self._is_head_coming = False
+        self._incoming: Incoming | None = None
+        self._is_paused = False  # the client sends more than is wanted
+        self._is_flushing = False  # the client takes less than there is
+        self._is_ending = False  # the answer is complete, but not flushed
+        self._flushing: list[asyncio.Future[None]] = []
+
+    @property
+    def max_buffer_size(self) -> int:
+        """The most that a body may have where nothing else is said, in bytes."""
+        return self.server.max_buffer_size or 104_857_600  # Tornado's
+
+    @property
+    def done(self) -> asyncio.Future[None]:
+        """A future that is done. PERF: one for all bytes that go out at once."""
+        return cast("asyncio.Future[None]", self.server.done)
+
+    # The loop's calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection in."""
+        self.transport = cast("asyncio.Transport", transport)
+        # The transport calls `pause_writing` if it cannot hand all to the system, `resume_writing` when it has done so.
+        # NOTE: a plain one pauses above the limit, one of TLS at the limit.
+        is_secure = transport.get_extra_info("ssl_object") is not None
+        self.transport.set_write_buffer_limits(high=int(is_secure), low=0)
+        server = self.server
+        self.context = ConnectionContext(transport, server.protocol, server.trusted_downstream)
+        self._clock = clock.Clock(self.loop, server.variables, self._expire)
+        self._clock.set(server.idle_seconds)
+        server.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what has come."""
+        self._buffer = self._buffer + data if self._buffer else data
+        self.advance()
+
+    def eof_received(self) -> bool:
+        """Take note that the client sends nothing more, which means, as in Tornado, that it is gone."""
+        self.is_closed = True
+        self._clock.set(clock.FLUSH_SECONDS)
+        self._drop()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
+        """Take note that the connection has ended."""
+        self.is_closed = True
+        self._clock.stop()
+        self._buffer = b""
+        self.server.on_close(self)
+        self._is_ending = False
+        self.resume_writing()
+        self._drop()
+        if hasattr(self.transport, "_read_ready_cb"):
+            # NOTE: asyncio's transport holds a method of its own, a circle that only the garbage collector would end.
+            self.transport._read_ready_cb = None
+
+    def pause_writing(self) -> None:
+        """Take note that the client does not take what it is sent."""
+        self._is_flushing = True
+
+    def resume_writing(self) -> None:
+        """Take note that everything has been handed to the system."""
+        self._is_flushing = False
+        flushing, self._flushing = self._flushing, []
+        for future in flushing:
+            if not future.done():
+                future.set_result(None)
+        if self._is_ending and self._incoming is not None:
+            self._is_ending = False
+            self._end(self._incoming.exchange)
+
+    # Reading
+
+    def advance(self) -> None:
+        """Read on, as far as something is wanted."""
+        while self._buffer and not self.is_closed:
+            if self._next == _HEAD:
+                if not self._read_head():
+                    break
+            elif self._next == _BODY:
+                self._read_body()
+            else:
+                break
+        if self._next == _WASTE:
+            self._buffer = b""
+        if self._is_paused is not (self._next == _LATER and len(self._buffer) > _BUFFERED):
+            self._pause_or_resume()
+
+    def _pause_or_resume(self) -> None:
+        if self._next == _FOREIGN or self.transport.is_closing():
+            return
+        self._is_paused = not self._is_paused
+        if self._is_paused:
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
+
+    def _read_head(self) -> bool:
+        """Start the next request, if its head has come whole; return whether to go on."""
+        buffer = self._buffer
+        if buffer.startswith(b"\r\n"):
+            buffer = self._buffer = _EMPTY_LINES.sub(b"", buffer, count=1)  # RFC 9112 §2.2
+        try:
+            end = self._heads.find_end(buffer, self.parameters.max_header_size)
+            if end:
+                self._buffer = buffer[end:]
+                self._start(self._heads.read(buffer[:end]))
+            elif buffer and not self._is_head_coming:
+                self._is_head_coming = True
+                self._clock.set(min(clock.HEAD_SECONDS, self.server.idle_seconds))
+        except HeadTooLarge as error:
+            gen_log.info("Unsatisfiable read from %s: %s", self.context, error)
+            self._answer_and_close(b"431 Request Header Fields Too Large")  # RFC 6585 §5
+        except HTTPInputError as error:
+            self.refuse(error)
+        return self._next != _HEAD
+
+    def _start(self, head: Head) -> None:
+        exchange = Exchange(self, head.start_line, is_persistent=head.is_persistent)
+        incoming = self._incoming = Incoming(self, exchange, head.body, self.server.variables.copy())
+        self._is_head_coming = False
+        self._next = _LATER
+        self._clock.rest()
+        incoming.begin(head.start_line, head.headers)
+
+    def _read_body(self) -> None:
+        incoming = self._incoming
+        if incoming is None:
+            return
+        received, self._buffer = self._buffer, b""
+        if incoming.exchange.body_timeout is None:
+            self._clock.extend(len(received) / clock.BODY_RATE, clock.BODY_SECONDS)
+        try:
+            consumed = incoming.feed(received)
+        except HTTPInputError as error:
+            self.refuse(error)
+            return
+        self._buffer = received[consumed:]
+        incoming.deliver()
+
+    # What the request in hand wants
+
+    def want_body(self, timeout: float | None = None) -> None:
+        """Let the next bytes be the body's.
+
+        Args:
+            timeout: What the body gets, in seconds, if it begins here.
+        """
+        if self.is_closed:
+            return
+        if timeout is not None:
+            self._clock.set(timeout)
+        elif self._next == _LATER and self._incoming is not None and self._incoming.exchange.body_timeout is None:
+            self._clock.set(clock.BODY_SECONDS)
+        self._next = _BODY
+
+    def want_nothing(self) -> None:
+        """Let what comes wait, while the application does."""
+        self._next = _LATER
+        if self._incoming is not None and self._incoming.exchange.body_timeout is None:
+            self._clock.rest()
+
+    def want_answer(self) -> None:
+        """Let what comes wait for the answer."""
+        if self._next != _WASTE:
+            self._next = _LATER
+        self._clock.rest()
+
+    # Answers
+
+    def send(self, data: bytes) -> asyncio.Future[None] | None:
+        """Send *data*.
+
+        Returns:
+            What resolves when it has been handed to the system; None if it has been already.
+        """
+        transport = self.transport
+        transport.write(data)
+        if not self._is_flushing:
+            if transport.is_closing():
+                self.is_closed = True  # the client is gone; a handler that never waits is not to write for ever
+            return None
+        future = self.loop.create_future()
+        self._flushing.append(future)
+        return future
+
+    def end_exchange(self, exchange: Exchange) -> None:
+        """Go on to the next request, or close; the answer in *exchange* is complete."""
+        if self.is_closed or self._incoming is None or self._incoming.exchange is not exchange:
+            return
+        if exchange.held:
+            self._next = _FOREIGN
+            self.loop.call_soon(self._end_switching, exchange, context=self.server.variables)
+        elif self._is_flushing:
+            self._is_ending = True
+        else:
+            self._end(exchange)
+
+    def _end_switching(self, exchange: Exchange) -> None:
+        """Close the connection if the application has agreed to another protocol and not taken it over."""
+        if not exchange.is_detached and not self.is_closed:
+            self.send(exchange.held)
+            self.hang_up()
+
+    def _end(self, exchange: Exchange) -> None:
+        if exchange.is_last:
+            # The delegate may be in the midst of this request; it is told of the end afterwards.
+            self.loop.call_soon(self.hang_up, context=self.server.variables)
+            return
+        self._incoming = None
+        self._clock.set(self.server.idle_seconds)
+        if self._buffer:
+            self.loop.call_soon(self._go_on, context=self.server.variables)
+        else:
+            self._next = _HEAD
+
+    def _go_on(self) -> None:
+        if not self.is_closed:
+            self._next = _HEAD
+            self.advance()
+
+    # The end
+
+    def detach(self, held: bytes) -> IOStream:
+        """Hand the connection over to a stream of Tornado's.
+
+        Args:
+            held: What the stream is to send first.
+        """
+        self._next = _FOREIGN
+        self._incoming = None
+        self._clock.stop()
+        received, self._buffer = self._buffer, b""
+        is_closed, self.is_closed = self.is_closed, True
+        if not is_closed:
+            self.server.on_close(self)
+        return hand_over(self.transport, received, held, self.server.max_buffer_size, self.parameters.chunk_size)
+
+    def refuse(self, error: HTTPInputError) -> None:
+        """Answer that the request is malformed, if there is no answer yet, and close the connection."""
+        gen_log.info("Malformed HTTP message from %s: %s", self.context, escape_control(str(error)))
+        self._answer_and_close(b"400 Bad Request")
+
+    def _answer_and_close(self, status: bytes) -> None:
+        if not self.is_closed and (self._incoming is None or not self._incoming.exchange.are_headers_written):
+            self.send(b"HTTP/1.1 %b\r\n\r\n" % status)  # as Tornado's; its end is that of the connection
+        self.hang_up(expects_more=True)
+
+    def hang_up(self, *, expects_more: bool = False) -> None:
+        """Close the connection once everything has been sent; what the client still sends is thrown away.
+
+        If it were not read the system would reset the connection, and the client might never see the answer
+        (RFC 9112 §9.6).
+
+        Args:
+            expects_more: Whether the client is sending something; True if the request in hand has not come whole.
+        """
+        if self.is_closed:
+            return
+        self.is_closed = True
+        is_read = self._incoming is None or self._incoming.exchange.is_read
+        expects_more = expects_more or bool(self._buffer) or not is_read
+        self._next = _WASTE
+        self._buffer = b""
+        if expects_more and self.transport.can_write_eof():
+            self._clock.set(clock.LINGER_SECONDS)
+            self.transport.write_eof()
+            self.advance()
+        else:
+            self._clock.set(clock.FLUSH_SECONDS)
+            self.transport.close()
+        self._drop()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self.is_closed = True
+        if self._next != _FOREIGN:
+            self.transport.abort()
+
+    def _drop(self) -> None:
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            incoming.close()
+
+    def _expire(self) -> None:
+        if self.is_closed:
+            self.transport.abort()
+        elif self._next == _BODY or self._incoming is not None:
+            gen_log.info("Timeout reading body from %s", self.context)
+            self.abort()
+        else:
+            self.hang_up()

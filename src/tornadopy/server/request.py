@@ -1,0 +1,99 @@
+"""A request that is taken apart when somebody asks, for routers whose requests Tornado would make.
+
+Called by `tornadopy.server.http`. What `tornado.httputil.HTTPServerRequest` refuses is refused here, and as early.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import time
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from tornado import httputil
+from tornado.escape import parse_qs_bytes
+from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine, ResponseStartLine, split_host_and_port
+from tornado.routing import _DefaultMessageDelegate, _RoutingDelegate
+
+if TYPE_CHECKING:
+    from tornadopy.server.exchange import Exchange
+
+_USUAL_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")
+
+
+class HTTPServerRequest(httputil.HTTPServerRequest):
+    """Tornado's request; arguments and host name are parsed when they are first used.
+
+    Args:
+        connection: The answer.
+        server_connection: The connection.
+        start_line: The request line.
+        headers: The header fields.
+
+    Raises:
+        HTTPInputError: There is no ``Host``, or it is malformed, or there are too many arguments.
+    """
+
+    def __init__(
+        self,
+        connection: Exchange,
+        server_connection: object,
+        start_line: RequestStartLine,
+        headers: HTTPHeaders,
+    ) -> None:
+        # NOTE: the attributes of Tornado's; its __init__ would parse everything.
+        self.method, self.uri, self.version = start_line
+        self.headers = headers
+        self.body = b""
+        self.remote_ip = connection.context.remote_ip
+        self.protocol = connection.context.protocol
+        self.host = _host(headers, start_line.version)
+        self.files = {}
+        self.body_arguments = {}
+        self.connection = connection
+        self.server_connection = server_connection
+        self._start_time = time.time()
+        self._finish_time = None
+        self.path, _, self.query = start_line.path.partition("?")
+        if self.query.count("&") >= httputil._DEFAULT_PARSE_BODY_CONFIG.urlencoded.max_arguments:
+            raise HTTPInputError("Invalid query string: too many fields")
+
+    def __getattr__(self, name: str) -> Any:
+        # PERF: called for what is not there yet (benchmarks/server.py).
+        if name in {"arguments", "query_arguments"}:
+            self.arguments = parse_qs_bytes(self.query, keep_blank_values=True) if self.query else {}
+            self.query_arguments = copy.deepcopy(self.arguments)
+        elif name == "host_name":
+            self.host_name = split_host_and_port(self.host.lower())[0]
+        else:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self.__dict__[name]
+
+
+def _host(headers: HTTPHeaders, version: str) -> str:
+    """Return the host that is asked; see Tornado's."""
+    host = headers.get("Host")
+    if host is None:
+        if version == "HTTP/1.0":
+            return "127.0.0.1"
+        raise HTTPInputError("Missing Host header")
+    if _USUAL_HOST.fullmatch(host) is None:
+        if not httputil._ABNF.host.fullmatch(host):
+            raise HTTPInputError(f"Invalid Host header: {host!r}")
+        if "," in host:
+            raise HTTPInputError(f"Multiple host headers not allowed: {host!r}")
+    return host
+
+
+class RoutedRequest(_RoutingDelegate):
+    """Tornado's way from a head to the delegate that a router finds, with a request of ours."""
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Make the request and route it."""
+        request = HTTPServerRequest(self.request_conn, self.server_conn, start_line, headers)  # type: ignore[arg-type]
+        delegate = self.router.find_handler(request)
+        self.delegate = delegate = _DefaultMessageDelegate(self.request_conn) if delegate is None else delegate
+        return delegate.headers_received(start_line, headers)

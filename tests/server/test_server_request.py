@@ -1,0 +1,92 @@
+"""The request that is taken apart late is Tornado's request to whoever looks."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import tornado.web
+from hypothesis import given
+from hypothesis import strategies as st
+from tornado import httputil
+from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine
+
+from server.loops import ask, listening, loops, run
+from tornadopy.server.request import HTTPServerRequest
+
+NAMES = (
+    "method", "uri", "version", "path", "query", "host", "host_name", "arguments", "query_arguments", "body_arguments",
+    "files", "body", "remote_ip", "protocol", "_finish_time",
+)  # fmt: skip
+connection: Any = SimpleNamespace(context=SimpleNamespace(remote_ip="1.2.3.4", protocol="https"))
+
+targets = st.lists(
+    st.sampled_from(["/", "a", "b", "?", "&", "=", "%20", "%", "%zz", "+", ";", "\xe9", "#", "//", ":"]), max_size=12
+).map("".join)
+_HOST_PARTS = ["x", "X.y", ":", "80", "[", "::1", "]", ",", "%41", "%", "_", "/", "@", " ", "\xe9"]
+hosts = st.one_of(st.none(), st.lists(st.sampled_from(_HOST_PARTS), max_size=5).map("".join))
+
+
+def made(kind: type, uri: str, host: str | None, version: str) -> dict[str, Any] | str:
+    headers = HTTPHeaders() if host is None else HTTPHeaders({"Host": host})
+    start_line = RequestStartLine("GET", uri, version)
+    try:
+        request = kind(connection=connection, server_connection=None, start_line=start_line, headers=headers)
+    except HTTPInputError as error:
+        return str(error)
+    return {name: getattr(request, name) for name in NAMES}
+
+
+@given(targets, hosts, st.sampled_from(["HTTP/1.0", "HTTP/1.1"]))
+def test_it_has_what_tornados_has_or_refuses_what_tornado_refuses(uri: str, host: str | None, version: str) -> None:
+    assert made(HTTPServerRequest, uri, host, version) == made(httputil.HTTPServerRequest, uri, host, version)
+
+
+def test_too_many_arguments_are_refused_as_early_as_by_tornado() -> None:
+    limit = httputil._DEFAULT_PARSE_BODY_CONFIG.urlencoded.max_arguments
+    for count in (limit - 1, limit, limit + 1):
+        outcomes = [
+            type(made(kind, "/?" + "&".join(["a=1"] * count), "x", "HTTP/1.1"))
+            for kind in (HTTPServerRequest, httputil.HTTPServerRequest)
+        ]
+        assert outcomes == ([str, str] if count > limit else [dict, dict])
+
+
+def test_changes_are_kept() -> None:
+    """Arguments can be changed, and are the request's own."""
+    start_line = RequestStartLine("GET", "/?a=1", "HTTP/1.1")
+    request = HTTPServerRequest(connection, None, start_line, HTTPHeaders({"Host": "X:1"}))
+    assert repr(request).startswith("HTTPServerRequest(protocol='https', host='X:1'")
+    assert isinstance(request, httputil.HTTPServerRequest)
+    request.arguments["b"] = [b"2"]
+    assert request.arguments == {"a": [b"1"], "b": [b"2"]}
+    assert request.query_arguments == {"a": [b"1"]}
+    request.query_arguments = {}
+    assert request.query_arguments == {}
+    with pytest.raises(AttributeError, match="nothing_of_the_kind"):
+        _ = request.nothing_of_the_kind
+
+
+@loops
+def test_a_router_gets_it_and_a_router_with_a_way_of_its_own_is_let_alone(loop: str) -> None:
+    seen: list[type] = []
+
+    class Handler(tornado.web.RequestHandler):
+        def get(self) -> None:
+            seen.append(type(self.request))
+            self.write(self.get_argument("a") + str(self.request.query_arguments))
+
+    class Own(tornado.web.Application):
+        def start_request(self, server_conn: object, request_conn: Any) -> Any:
+            seen.append(Own)
+            return super().start_request(server_conn, request_conn)
+
+    async def main() -> None:
+        for kind in (tornado.web.Application, Own):
+            async with listening(kind([("/", Handler)], log_function=lambda handler: None)) as (_, port):
+                received = await ask(port, b"GET /?a=%31&b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                assert received.endswith(b"1{'a': [b'1'], 'b': [b'']}")
+
+    run(loop, main())
+    assert seen == [HTTPServerRequest, Own, httputil.HTTPServerRequest]
