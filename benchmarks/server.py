@@ -120,7 +120,7 @@ def measure(case: Case, options: argparse.Namespace, cores: Sequence[int]) -> di
     with ExitStack() as stack:
         running = {}
         for variant in VARIANTS:
-            server = stack.enter_context(overhead.Server(f"{variant}-{case.application}", core, __file__))
+            server = stack.enter_context(overhead.Server(f"{variant}-{case.application}", core, script=__file__))
             client = stack.enter_context(Client(server.port, options.connections, case.request))
             client.run(options.requests)  # warm up
             running[variant] = server, client

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 pytest_plugins = (
+    "support.servers",  # first, for the others import it
     "support.redis_servers",
     "support.memcached_servers",
     "support.mariadb_servers",
     "support.postgres_servers",
-    "support.servers",
 )
 
 WATCHED = ("tornado", "tornadopy", "asyncio")
