@@ -366,7 +366,7 @@ def test_numbers_are_digits_for_redis_too(redis_server: RedisServer) -> None:
 def test_what_redis_cannot_count_is_an_error(redis_server: RedisServer) -> None:
     cache = RedisCache(redis_server.address, {})
     cache.set_many({"text": "x", "most": 2**63 - 1, "number": 1})
-    for key, delta in (("text", 1), ("most", 1), ("number", 1.5)):
+    for key, delta in (("text", 1), ("most", 1), ("number", 1.5), ("number", True)):
         with pytest.raises(ArgumentError, match="Redis counts with whole numbers of 64 bits"):
             cache.incr(key, delta)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="Redis counts"):
@@ -474,6 +474,7 @@ def test_out_of_memory(call: Any) -> None:
     with running_redis(config={"maxmemory": 1}) as server:
         refused(server, call, "has no memory left for a write; raise its maxmemory")
         refused(server, lambda cache: cache.update("key", lambda value: 1), "has no memory left")
+        refused(server, lambda cache: cache.set_many({"key": "value"}), "has no memory left")
 
 
 @pytest.mark.parametrize("call", [write, awrite])
@@ -497,6 +498,7 @@ def test_a_disk_that_cannot_be_written(call: Any) -> None:
         wait_for(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", "the failure to save")
         refused(server, call, "refuses writes because it cannot save to its disk")
         refused(server, lambda cache: cache.update("key", lambda value: 1), "refuses writes because it cannot save")
+        refused(server, lambda cache: cache.set_many({"key": "value"}), "refuses writes because it cannot save")
 
 
 def test_a_server_that_loads_its_data() -> None:

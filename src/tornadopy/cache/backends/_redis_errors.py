@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from redis import exceptions
@@ -16,7 +17,9 @@ DRIVER_ERRORS = (exceptions.RedisError, exceptions.RedisClusterException, OSErro
 """All that redis-py raises when a server cannot be reached, or refuses a command."""
 
 _SHOWN = 200
+_IN_PIPELINE = re.compile(r"Command # [0-9]+ \(.*\) of pipeline caused error: ")
 _NO_NUMBER = ("is not an integer", "would overflow")
+_COUNTING = "Redis counts with whole numbers of 64 bits, and either the value or the step is none"
 
 _BY_CLASS: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.BusyLoadingError, "is still loading its data; try again when it is done"),
@@ -56,7 +59,9 @@ def translate(exc: BaseException, place: str, seconds: float | None) -> Tornadop
         A `CacheConnectionError`; an `ArgumentError`, if Redis was to count with what is no number.
     """
     if isinstance(exc, exceptions.ResponseError) and any(words in str(exc) for words in _NO_NUMBER):
-        return ArgumentError("Redis counts with whole numbers of 64 bits, and either the value or the step is none")
+        return ArgumentError(_COUNTING)
+    if isinstance(exc, exceptions.DataError):  # of all that a cache sends, only the step of a count may be of any type
+        return ArgumentError(_COUNTING)
     return CacheConnectionError(f"Redis at {place} {_explain(exc, seconds)}")
 
 
@@ -66,7 +71,8 @@ def _explain(exc: BaseException, seconds: float | None) -> str:
     for kind, meaning in _BY_CLASS:
         if isinstance(exc, kind):
             return meaning
-    text = " ".join(mask_text(str(exc)).split())[:_SHOWN]
+    # SECURITY: what has been sent is taken out; it is the value of an entry.
+    text = _IN_PIPELINE.sub("", " ".join(mask_text(str(exc)).split()))[:_SHOWN]
     if isinstance(exc, exceptions.ResponseError):
         return _BY_WORD.get(text.partition(" ")[0], f"has refused the command: {text}")
     if isinstance(exc, exceptions.MaxConnectionsError) or "max number of clients" in text:
