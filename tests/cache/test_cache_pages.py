@@ -821,6 +821,34 @@ class TestStampede:
             assert running.application.caches["default"].overlooked == 1
             assert made(running) == 1
 
+    def test_a_client_that_does_not_read_holds_up_nobody(self) -> None:
+        size = 20_000_000  # more than the buffers of a socket hold
+
+        class Large(Made):
+            @cache_page(60)
+            async def get(self) -> None:
+                self.note()
+                await self.finish(b"x" * size)
+
+        with site(Large) as running, running.connect() as idle, running.connect() as client:
+            idle.request("GET", "/")
+            wait_for(lambda: made(running), "the page")
+            assert len(client.fetch("GET", "/").body) == size
+            assert made(running) == 1
+
+    def test_nobody_waits_for_the_end_of_a_stream(self) -> None:
+        class Stream(Made):
+            @cache_page(60)
+            async def get(self) -> None:
+                number = self.note()
+                self.write(str(number))
+                await self.flush()
+                while len(self.made) < 2:
+                    await asyncio.sleep(0.01)
+
+        with site(Stream) as running, ThreadPoolExecutor(2) as pool:
+            assert sorted(answer.body for answer in pool.map(running.get, ["/", "/"])) == [b"1", b"2"]
+
     def test_a_method_that_calls_itself_does_not_wait_for_itself(self) -> None:
         class Page(Made):
             @cache_page(60)

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from tornadopy.cache.freshness import NOT_SHARED, parse_cache_control, set_freshness, set_vary
@@ -35,19 +37,29 @@ class Capture:
         timeout: Seconds that the page will be kept.
         vary: As in ``cache_page``.
         language: Whether the page is kept for each language by itself.
+        on_stream: Called when the method begins to stream, so that there will be no page.
 
     Attributes:
         page: The page; None: there is none that may be kept.
         vary: The names of the request headers that it depends on.
     """
 
-    def __init__(self, handler: PageHandler, timeout: float, *, vary: tuple[str, ...] | None, language: bool) -> None:
+    def __init__(
+        self,
+        handler: PageHandler,
+        timeout: float,
+        *,
+        vary: tuple[str, ...] | None,
+        language: bool,
+        on_stream: Callable[[], None] | None = None,
+    ) -> None:
         self.page: Page | None = None
         self.vary: list[str] = []
         self._handler = handler
         self._timeout = timeout
         self._wanted_vary = vary
         self._language = language
+        self._on_stream = on_stream
         self._headers_before = _headers_of(handler)
         # SECURITY: forgotten, and parsed anew when the method asks for them, so that it shows that it does.
         self._cookies_before = vars(handler.request).pop(_COOKIES, None)
@@ -78,10 +90,14 @@ class Capture:
             self.vary = set_vary(self._handler, self._dependencies())
             if self._handler.get_status() == 200 and self._timeout > 0:
                 self.page = self._take(*args, **kwargs)
-        return self._handler.finish(*args, **kwargs)
+        sent = self._handler.finish(*args, **kwargs)
+        # SECURITY: a client that reads slowly must not hold up the method, and so all who wait for the page.
+        return _resolved() if isinstance(sent, asyncio.Future) else sent
 
     def _flush(self, *args: Any, **kwargs: Any) -> Any:
         self.release()  # a streamed page is not kept
+        if self._on_stream is not None:
+            self._on_stream()
         return self._handler.flush(*args, **kwargs)
 
     def _take(self, chunk: Any = None) -> Page | None:
@@ -124,6 +140,12 @@ class Capture:
         # Who reads them before need not be the handler: a middleware may do so for its own ends.
         has_read_before = self._cookies_before is not None and _prepares(handler)
         return has_asked_for_user or self._has_read_cookies or has_read_before or _has_used_state(handler)
+
+
+def _resolved() -> asyncio.Future[None]:
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
 
 
 def replay(handler: PageHandler, page: Page) -> None:

@@ -83,15 +83,23 @@ class PageCache:
                 is_kept = True
                 replay(handler, page)
                 return
-            capture = await self._make(handler, make, address)
+            capture = await self._make(handler, make, address, lambda: flight.announce(False))
             is_kept = capture.page is not None and not access.is_down
             if capture.page is not None:
                 await address.keep(access, capture.page, capture.vary, self._timeout)
         finally:
             flight.land(is_kept)
 
-    async def _make(self, handler: PageHandler, make: Callable[[], Any], address: _Address) -> Capture:
-        capture = Capture(handler, self._timeout, vary=self._vary, language=address.language is not None)
+    async def _make(
+        self,
+        handler: PageHandler,
+        make: Callable[[], Any],
+        address: _Address,
+        on_stream: Callable[[], None] | None = None,
+    ) -> Capture:
+        capture = Capture(
+            handler, self._timeout, vary=self._vary, language=address.language is not None, on_stream=on_stream
+        )
         try:
             await _call(make)
             if handler._auto_finish and not getattr(handler, "_answered", handler._finished):

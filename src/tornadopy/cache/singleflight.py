@@ -52,15 +52,22 @@ class Flight:
         """Do what `wait` does, without holding up the event loop."""
         return await asyncio.wrap_future(self._future)
 
+    def announce(self, value: Any) -> None:
+        """Hand *value* to those who wait, though the leader is not through; what it lands with is for nobody then."""
+        if not self._future.done():
+            self._flights._end(self._key, self._future)
+            self._future.set_result(value)
+
     def land(self, value: Any) -> None:
         """Hand *value* to those who wait."""
-        self._end()
-        self._future.set_result(value)
+        self.announce(value)
+        _leading.reset(self._token)
 
     def fail(self, error: Exception) -> None:
         """Hand *error* to those who wait."""
-        self._end()
+        self._flights._end(self._key, self._future)
         self._future.set_exception(error)
+        _leading.reset(self._token)
 
     def abandon(self) -> None:
         """Let those who wait begin anew."""
@@ -70,10 +77,6 @@ class Flight:
     def is_wanted(self) -> bool:
         """Whether the value may be kept: nobody has told to forget it while it was computed."""
         return self._flights._futures.get(self._key) is self._future
-
-    def _end(self) -> None:
-        self._flights._end(self._key, self._future)
-        _leading.reset(self._token)
 
 
 class Flights:
