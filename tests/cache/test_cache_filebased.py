@@ -41,6 +41,14 @@ def entry(folder: Path) -> Path:
     return only
 
 
+def let_expire(cache: FileBasedCache, *keys: object) -> None:
+    """Store *keys*, and wait until their time is over."""
+    for key in keys:
+        cache.set(key, "old", 0.05)
+    end = time.time() + 0.05
+    wait_for(lambda: time.time() > end, "their end")
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -107,11 +115,11 @@ class TestOnTheDisk:
         assert len(os.listdir("/proc/self/fd")) == before
 
     def test_an_expired_file_is_removed_when_it_is_asked_for(self, cache: FileBasedCache, folder: Path) -> None:
-        cache.set("key", 1, 0)
+        let_expire(cache, "key")
         assert len(entries(folder)) == 1
         assert cache.get("key") is None
         assert entries(folder) == []
-        cache.set("key", 1, 0)
+        let_expire(cache, "key")
         assert cache.has_key("key") is False
         assert entries(folder) == []
 
@@ -143,11 +151,25 @@ class TestOnTheDisk:
 class TestCulling:
     def test_expired_entries_go_first(self, folder: Path) -> None:
         cache = FileBasedCache(folder, {"OPTIONS": {"MAX_ENTRIES": 6}})
-        for number in range(6):
-            cache.set(number, number, 1000 if number % 2 else 0)
+        for number in (1, 3, 5):
+            cache.set(number, number, 1000)
+        let_expire(cache, 0, 2, 4)
+        assert len(entries(folder)) == 6
         cache.set("new", 1)
         assert [number for number in range(6) if number in cache] == [1, 3, 5]
         assert len(entries(folder)) == 4
+
+    @pytest.mark.parametrize("seconds", [0, -1])
+    def test_nothing_has_to_go_for_what_is_not_kept(self, folder: Path, seconds: int) -> None:
+        cache = FileBasedCache(folder, {"OPTIONS": {"MAX_ENTRIES": 3}})
+        for number in range(3):
+            cache.set(number, number)
+        cache.set("more", 1, seconds)
+        assert cache.add("more", 1, seconds)
+        cache.set(1, 1, seconds)
+        assert cache.touch(2, seconds)
+        assert [key for key in (0, 1, 2, "more") if key in cache] == [0]
+        assert len(entries(folder)) == 1
 
     def test_then_those_that_expire_next(self, folder: Path) -> None:
         cache = FileBasedCache(folder, {"OPTIONS": {"MAX_ENTRIES": 6}})
@@ -361,7 +383,7 @@ class TestAsynchronously:
         self, cache: FileBasedCache, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Between seeing that an entry has expired and deleting it, another process may have renewed it."""
-        cache.set("key", "old", 0)
+        let_expire(cache, "key")
         read, renewed = CacheFolder.read, list[int]()
 
         def read_then_renew(self: CacheFolder, name: str, key: str) -> Any:

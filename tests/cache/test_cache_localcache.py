@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.server import wait_for
 from tornadopy.cache.backends.localcache import LocMemCache
 
 
@@ -94,10 +95,21 @@ def test_what_has_been_used_last_stays(use: Any) -> None:
 
 def test_what_has_expired_is_deleted_when_it_is_asked_for() -> None:
     cache = make()
-    cache.set("key", 1, 0)
-    assert size(cache) == 1
-    assert cache.get("key") is None
+    cache.set("key", 1, 0.01)
+    wait_for(lambda: "key" not in cache, "its end")
     assert size(cache) == 0
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_nothing_has_to_go_for_what_is_not_kept(seconds: int) -> None:
+    cache = make(MAX_ENTRIES=3)
+    for key in range(3):
+        cache.set(key, key)
+    cache.set("more", 1, seconds)
+    assert cache.add("more", 1, seconds)
+    cache.set(1, 1, seconds)
+    assert cache.touch(2, seconds)
+    assert [key for key in (0, 1, 2, "more") if key in cache] == [0]
 
 
 def test_a_smaller_cache_on_the_same_store_keeps_to_its_own_bound() -> None:

@@ -42,10 +42,10 @@ class FileBasedCache(BaseCache):
         """Store *value* unless the key is there, and return whether it has been stored; atomic."""
         made = self.make_and_validate_key(key, version)
         stored = self.serializer.dumps(value)
-        with self._adding(made) as name:
+        with self._adding(made, timeout) as name:
             if self._find(name, made) is not None:
                 return False
-            self._folder.write(name, made, Entry(stored, self.get_backend_timeout(timeout)))
+            self._put(name, made, stored, timeout)
             return True
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
@@ -57,8 +57,8 @@ class FileBasedCache(BaseCache):
         """Store *value* for *timeout* seconds."""
         made = self.make_and_validate_key(key, version)
         stored = self.serializer.dumps(value)
-        with self._adding(made) as name:
-            self._folder.write(name, made, Entry(stored, self.get_backend_timeout(timeout)))
+        with self._adding(made, timeout) as name:
+            self._put(name, made, stored, timeout)
 
     def touch(self, key: Any, timeout: Timeout = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         """Let *key* expire in *timeout* seconds from now; return whether it is there."""
@@ -67,7 +67,7 @@ class FileBasedCache(BaseCache):
             entry = self._find(name, made)
             if entry is None:
                 return False
-            self._folder.write(name, made, Entry(entry.stored, self.get_backend_timeout(timeout)))
+            self._put(name, made, entry.stored, timeout)
             return True
 
     def delete(self, key: Any, version: int | None = None) -> bool:
@@ -103,14 +103,13 @@ class FileBasedCache(BaseCache):
 
     def _update(self, key: Any, function: Callable[[Any], Any], timeout: Timeout, version: int | None) -> Any:
         made = self.make_key(key, version)
-        with self._adding(made) as name:
+        with self._adding(made, timeout) as name:
             entry = self._find(name, made)
             value = function(None if entry is None else self.serializer.loads(entry.stored))
             if value is None:
                 self._folder.delete(name)
             else:
-                stored = self.serializer.dumps(value)
-                self._folder.write(name, made, Entry(stored, self.get_backend_timeout(timeout)))
+                self._put(name, made, self.serializer.dumps(value), timeout)
             return value
 
     def _get(self, made: str) -> Entry | None:
@@ -127,6 +126,14 @@ class FileBasedCache(BaseCache):
         entry = self._folder.read(name, made)
         return None if entry is None or entry.is_expired else entry
 
+    def _put(self, name: str, made: str, stored: bytes, timeout: Timeout) -> None:
+        """Store an entry, or delete what is there if the new one has no time. The lock is held."""
+        entry = Entry(stored, self.get_backend_timeout(timeout))
+        if entry.is_expired:
+            self._folder.delete(name)
+        else:
+            self._folder.write(name, made, entry)
+
     @contextlib.contextmanager
     def _changing(self, made: str) -> Iterator[str]:
         """Hold the lock of the store's key *made*; give the name of its file."""
@@ -135,9 +142,10 @@ class FileBasedCache(BaseCache):
             yield name
 
     @contextlib.contextmanager
-    def _adding(self, made: str) -> Iterator[str]:
-        """Make room for the store's key *made* and hold its lock; give the name of its file."""
+    def _adding(self, made: str, timeout: Timeout) -> Iterator[str]:
+        """Make room for the store's key *made*, if it is to stay, and hold its lock; give the name of its file."""
         name = self._folder.name_of(made)
-        self._folder.make_room(name, max_entries=self.max_entries, cull_frequency=self.cull_frequency)
+        if not Entry(b"", self.get_backend_timeout(timeout)).is_expired:
+            self._folder.make_room(name, max_entries=self.max_entries, cull_frequency=self.cull_frequency)
         with self._folder.locked(name):
             yield name

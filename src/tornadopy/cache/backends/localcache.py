@@ -141,6 +141,9 @@ class LocMemCache(BaseCache):
     def _put(self, key: str, stored: bytes, expires: float | None) -> None:
         """Store an entry, and make room for it. The lock is held."""
         entries = self._store.entries
+        if expires is not None and expires <= time.time():
+            entries.pop(key, None)  # nothing that lives has to go for it
+            return
         if key not in entries and len(entries) >= self.max_entries:
             self._cull()
         entries[key] = _Entry(stored, expires)
