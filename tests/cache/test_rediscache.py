@@ -454,6 +454,16 @@ def refused(server: RedisServer, call: Callable[[RedisCache], object], words: st
     cache.close()
 
 
+def test_sentinels_that_cannot_be_reached_are_named_and_nothing_else() -> None:
+    cache = RedisCache("redis+sentinel://127.0.0.1:1/shop", {"OPTIONS": OPTIONS})
+    with pytest.raises(CacheConnectionError) as caught:
+        cache.get("key")
+    cache.close()
+    assert "'shop' of the Sentinels at 127.0.0.1:1 cannot be reached: No master found for 'shop'; is it" in str(
+        caught.value
+    )
+
+
 def write(cache: RedisCache) -> None:
     cache.set("key", "value")
 

@@ -18,6 +18,7 @@ DRIVER_ERRORS = (exceptions.RedisError, exceptions.RedisClusterException, OSErro
 
 _SHOWN = 200
 _IN_PIPELINE = re.compile(r"Command # [0-9]+ \(.*\) of pipeline caused error: ")
+_CLIENTS = re.compile(r" : <redis\..*")
 _NO_NUMBER = ("is not an integer", "would overflow")
 _COUNTING = "Redis counts with whole numbers of 64 bits, and either the value or the step is none"
 
@@ -71,8 +72,8 @@ def _explain(exc: BaseException, seconds: float | None) -> str:
     for kind, meaning in _BY_CLASS:
         if isinstance(exc, kind):
             return meaning
-    # SECURITY: what has been sent is taken out; it is the value of an entry.
-    text = _IN_PIPELINE.sub("", " ".join(mask_text(str(exc)).split()))[:_SHOWN]
+    # SECURITY: what has been sent is taken out, for it is the value of an entry, and what the clients are told.
+    text = _CLIENTS.sub("", _IN_PIPELINE.sub("", " ".join(mask_text(str(exc)).split())))[:_SHOWN]
     if isinstance(exc, exceptions.ResponseError):
         return _BY_WORD.get(text.partition(" ")[0], f"has refused the command: {text}")
     if isinstance(exc, exceptions.MaxConnectionsError) or "max number of clients" in text:
