@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import pickle
 import socket
 import threading
@@ -232,6 +233,37 @@ def test_what_is_no_memcached_is_an_error(redis_server: RedisServer) -> None:
     unknown = MemcachedCache("no-such-host.invalid:11211", {"OPTIONS": OPTIONS})
     with pytest.raises(CacheConnectionError, match=r"Memcached at no-such-host\.invalid:11211 cannot be reached"):
         unknown.get("key")
+
+
+def test_a_server_that_fails_in_the_middle_of_the_many() -> None:
+    """It refuses one value, and is gone when it is asked for the others: that is an error, and no list of keys."""
+    with running_memcached() as server:
+        cache = MemcachedCache(server.address, {"OPTIONS": OPTIONS})
+        original = cache._servers[0].connection
+        calls = []
+
+        def connection() -> Any:
+            calls.append(1)
+            if len(calls) == 2:
+                server.kill()
+            return original()
+
+        cache._servers[0].connection = connection  # type: ignore[method-assign]
+        with pytest.raises(CacheConnectionError, match="cannot be reached"):
+            cache.set_many({"a": 1, "b": "x" * 2 * MEGABYTE})
+        with pytest.raises(CacheConnectionError, match="is tried again"):
+            cache.set_many({"a": 1})
+        cache.close()
+
+
+def test_a_cache_that_nobody_closes_leaves_no_connection(memcached_server: MemcachedServer) -> None:
+    before = memcached_server.connections()
+    cache = MemcachedCache(memcached_server.address, {})
+    cache.set("key", 1)
+    assert memcached_server.connections() == before + 1
+    del cache
+    gc.collect()
+    wait_for(lambda: memcached_server.connections() == before, "the end of the connection")
 
 
 # Its limits

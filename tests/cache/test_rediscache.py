@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import pickle
 import re
 import threading
@@ -24,6 +25,12 @@ from tornadopy.cache.backends.rediscache import RedisCache, RedisClient
 from tornadopy.conf import Settings
 from tornadopy.decorators.async_execute import pool
 from tornadopy.exceptions import ArgumentError, CacheConnectionError, ConfigError, SerializationError
+
+
+class OwnParser:
+    def read_response(self) -> None:
+        raise NotImplementedError
+
 
 SEED_OPTIONS = {
     "DB": 0,
@@ -208,6 +215,32 @@ def _asks(server: RedisServer, call: Callable[[], object]) -> bool:
     return "cmdstat_get" in server.connect().info("commandstats")
 
 
+def test_tls_reaches_the_connections_of_all_kinds_of_places() -> None:
+    """No connection is made: what a connection would be is asked."""
+
+    async def main() -> None:
+        server = RedisCache("rediss://cache:1?ssl_ca_certs=/etc/ca.pem", {})
+        for native, kind in ((server.client, redis.SSLConnection), (server.aclient, redis.asyncio.SSLConnection)):
+            assert native.connection_pool.connection_class is kind
+            assert native.connection_pool.connection_kwargs["ssl_ca_certs"] == "/etc/ca.pem"
+        service = RedisCache("rediss+sentinel://a/s?ssl_ca_certs=/etc/ca.pem", {"OPTIONS": {"PASSWORD": "pw"}})
+        for native, kind in ((service.client, redis.SSLConnection), (service.aclient, redis.asyncio.SSLConnection)):
+            watcher = native.connection_pool.sentinel_manager.sentinels[0].connection_pool
+            assert issubclass(native.connection_pool.connection_class, kind)
+            assert issubclass(watcher.connection_class, kind)
+            assert watcher.connection_kwargs["ssl_ca_certs"] == "/etc/ca.pem"
+            assert watcher.connection_kwargs.get("password") is None
+        cluster = RedisCache("rediss+cluster://a?ssl_ca_certs=/etc/ca.pem", {})
+        (node,) = cluster.aclient.nodes_manager.startup_nodes.values()
+        assert node.connection_class is redis.asyncio.SSLConnection
+        assert node.connection_kwargs["ssl_ca_certs"] == "/etc/ca.pem"
+        for cache in (server, service, cluster):
+            await cache.aclose()
+
+    asyncio.run(main())
+    pool.shutdown(timeout=5)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -238,6 +271,7 @@ def test_a_wrong_option_is_named(options: dict[str, Any], words: str) -> None:
         ({"DB": 1}, "OPTIONS.DB: a Cluster has one database"),
         ({"POOL_KWARGS": {"nonsense": 1}}, "OPTIONS.POOL_KWARGS: a Cluster's connections take no 'nonsense'"),
         ({"PARSER_CLASS": threading.Thread}, "OPTIONS.PARSER_CLASS: .* is no parser"),
+        ({"PARSER_CLASS": OwnParser}, "OPTIONS.PARSER_CLASS: a Cluster's connections take no parser"),
     ],
 )
 def test_a_wrong_option_of_a_cluster_is_named(options: dict[str, Any], words: str) -> None:
@@ -360,6 +394,21 @@ def test_numbers_are_digits_for_redis_too(redis_server: RedisServer) -> None:
     }
     assert cache.incr("number", 2**60) == 2**60 - 40
     assert cache.incr("number") == 2**60 - 39  # no double of Lua has come in between
+    cache.close()
+
+
+class Size(enum.IntEnum):
+    SMALL = 50  # one byte in MessagePack: that of the digit 2
+
+
+@pytest.mark.parametrize("serializer", ["json", "msgpack", "pickle"])
+def test_numbers_of_other_classes_keep_their_value(redis_server: RedisServer, serializer: str) -> None:
+    cache = RedisCache(redis_server.address, {"OPTIONS": {"SERIALIZER": serializer}})
+    for value in (Size.SMALL, True, 50, 2**64):
+        if serializer == "msgpack" and value == 2**64:
+            continue  # MessagePack knows no such number
+        cache.set("key", value)
+        assert cache.get("key") == value
     cache.close()
 
 
