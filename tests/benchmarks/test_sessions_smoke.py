@@ -41,6 +41,14 @@ def test_it_measures_every_variant(tmp_path: Path) -> None:
     assert report["variants"]["without"]["ratio"] == 1
 
 
+def test_it_measures_what_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "sessions.json"
+    completed = run("--rounds=1", "--requests=3", "--only=memory:read", "--only=memory:write", f"--json={file}")
+    assert completed.returncode == 0, completed.stderr
+    report = json.loads(file.read_text(encoding="utf-8"))
+    assert list(report["variants"]) == ["without", "memory:read", "memory:write"]
+
+
 @pytest.mark.parametrize("option", ["--rounds=0", "--requests=0", "--connections=0"])
 def test_it_refuses_nothing_to_do(option: str) -> None:
     """A wrong option is named."""
