@@ -1,10 +1,13 @@
-"""Wait for what somebody else's code has handed back."""
+"""Somebody else's code that may have to be waited for."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from tornado.gen import is_coroutine_function
 
 from tornadopy.exceptions import CancelledWorkError
 
@@ -25,3 +28,15 @@ async def settle(work: Awaitable[T]) -> T:
         if task is not None and task.cancelling():
             raise
         raise CancelledWorkError("something that was waited for has been cancelled") from exc
+
+
+def is_asynchronous(function: Any) -> bool:
+    """Whether *function*, or one that it wraps, is a coroutine function of Python's or of Tornado's.
+
+    A plain function may hand back an awaitable all the same.
+    """
+    while function is not None:
+        if inspect.iscoroutinefunction(function) or is_coroutine_function(function):
+            return True
+        function = getattr(function, "__wrapped__", None)
+    return False
