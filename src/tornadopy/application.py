@@ -32,6 +32,7 @@ from tornadopy.hosts import HostFilter
 from tornadopy.lifecycle import LifecycleHandler
 from tornadopy.lifecycle.errors import status_of
 from tornadopy.middleware import pipeline
+from tornadopy.response import Encoder
 from tornadopy.routing import ApplicationRouter, describe_rule
 from tornadopy.server import reload
 from tornadopy.server.proxies import trusted_request_id
@@ -68,6 +69,7 @@ class Application(tornado.web.Application):
         active: The handlers at work.
         receiving: The requests whose body is coming in.
         logs_requests: Whether it writes Tornado's line for each request; a middleware may do that in its place.
+        json_encoder: What ``JSON_ENCODER`` names; None for the standard library.
         is_behind_proxies: Whether trusted proxies are believed; `TrustedProxies` says so.
         is_stopping: Whether the server is on its way to its end.
         open_session, open_token: What gives a handler its session and its token; their middlewares set them.
@@ -114,6 +116,7 @@ class Application(tornado.web.Application):
         internal = self.conf.INTERNAL_IPS
         self.internal_addresses = parse_addresses(internal, source="INTERNAL_IPS") if internal else None
         self._hosts = None if "*" in self.conf.ALLOWED_HOSTS else HostFilter(self.conf.ALLOWED_HOSTS)
+        self.json_encoder = _json_encoder(self.conf.JSON_ENCODER)
         self.is_behind_proxies = False
         values = self._tornado_settings(tornado_settings)
         folders = apps.template_folders(self.conf.INSTALLED_APPS)
@@ -151,7 +154,8 @@ class Application(tornado.web.Application):
     def _build_routes(self, handlers: Iterable[Any] | None) -> None:
         static_rules = self.wildcard_router.rules
         self.wildcard_router = ApplicationRouter(self, [*static_rules, *(handlers or ())])
-        self.default_router = ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
+        self._rule_for_all = Rule(AnyMatches(), self.wildcard_router)
+        self.default_router = ApplicationRouter(self, [self._rule_for_all])
         default = self.settings.get("default_handler_class")
         if default is not None:
             self.serve_class(default)
@@ -183,16 +187,14 @@ class Application(tornado.web.Application):
             served = self.served_classes[handler_class] = adapt(handler_class)
         return served
 
-    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HandlerDelegate:
+    def find_handler(self, request: HTTPServerRequest, **_kwargs: Any) -> HandlerDelegate:
         """Return the delegate that serves *request*, after the ``call`` hooks have seen it."""
         if self.is_stopping and _is_cut_off(request):
             return cast("HandlerDelegate", HTTPMessageDelegate())
         context = RequestContext(self, request)
-        return context.run(self._find_handler, context, request, kwargs)
+        return context.run(self._find_handler, context, request)
 
-    def _find_handler(
-        self, context: RequestContext, request: HTTPServerRequest, kwargs: dict[str, Any]
-    ) -> HandlerDelegate:
+    def _find_handler(self, context: RequestContext, request: HTTPServerRequest) -> HandlerDelegate:
         try:
             if self.is_behind_proxies:
                 context.request_id_if_known = trusted_request_id(request)
@@ -202,9 +204,9 @@ class Application(tornado.web.Application):
                 pipeline.run_synchronous(self.pipeline.call, context, request)
             # PERF: without routes for single hosts, nothing is to be asked before the routes for all.
             rules = self.default_router.rules
-            only = len(rules) == 1 and rules[0].target is self.wildcard_router
-            route = (self.wildcard_router if only else self.default_router).find_handler(request, **kwargs)
-            return self._delegate_unmatched(request) if route is None else cast("HandlerDelegate", route)
+            router = self.wildcard_router if len(rules) == 1 and rules[0] is self._rule_for_all else self.default_router
+            route: Any = router.find_handler(request)
+            return self._delegate_unmatched(request) if route is None else route
         except Exception as error:
             context.failure = error
             return self.get_handler_delegate(request, ErrorHandler, {"status_code": status_of(error)})
@@ -227,7 +229,7 @@ class Application(tornado.web.Application):
         context = current_request.get()
         if context is None or context.request is not request:
             context = RequestContext(self, request)
-        served = self.serve_class(target_class)
+        served = self.served_classes.get(target_class) or self.serve_class(target_class)
         return HandlerDelegate(self, context, served, target_kwargs, path_args, path_kwargs)
 
     # A request's end
@@ -330,6 +332,18 @@ def _handler_class(path: str, value: object) -> type[RequestHandler]:
     if not (isinstance(found, type) and issubclass(found, RequestHandler)):
         raise ConfigError(f"{path}: {value!r} is no handler class; name one that inherits RequestHandler")
     return found
+
+
+def _json_encoder(dotted: str | None) -> Encoder | None:
+    if dotted is None:
+        return None
+    encoder = import_setting("JSON_ENCODER", dotted)
+    if not callable(encoder):
+        raise ConfigError(
+            f"JSON_ENCODER: {dotted!r} is no function; name one that returns a value as JSON, such as "
+            "tornadopy.fastjson.encode"
+        )
+    return cast("Encoder", encoder)
 
 
 async def _start(hook: LifecycleHook, application: Application) -> None:

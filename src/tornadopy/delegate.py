@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.concurrent import Future
 from tornado.httputil import HTTPHeaders, RequestStartLine, ResponseStartLine
-from tornado.web import RequestHandler, StaticFileHandler, _HandlerDelegate
+from tornado.web import OutputTransform, RequestHandler, StaticFileHandler, _HandlerDelegate
 from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 
 from tornadopy.handler import ErrorHandler, ErrorPageHandler
@@ -32,6 +32,7 @@ def adapt(handler_class: type[RequestHandler]) -> type[LifecycleHandler]:
     above Tornado's `RequestHandler`, below everything that the class itself defines, with tornadopy's error pages.
     """
     if issubclass(handler_class, LifecycleHandler):
+        handler_class.look_at_overrides()
         return handler_class
     base = WebSocketHandler if issubclass(handler_class, TornadoWebSocketHandler) else ErrorPageHandler
     names = {
@@ -50,6 +51,7 @@ class HandlerDelegate(_HandlerDelegate):
     application: Application
     handler: LifecycleHandler
     handler_class: type[LifecycleHandler]
+    chunks: bytes | bytearray = b""  # type: ignore[assignment]  # PERF: most requests have no body
 
     def __init__(
         self,
@@ -69,7 +71,6 @@ class HandlerDelegate(_HandlerDelegate):
         self.handler_kwargs = handler_kwargs or {}
         self.path_args = path_args or []
         self.path_kwargs = path_kwargs or {}
-        self.chunks = bytearray()
         self.stream_request_body = handler_class._stream_request_body
         self.context = context
 
@@ -82,31 +83,54 @@ class HandlerDelegate(_HandlerDelegate):
         self.application.receiving.add(self)
         return None
 
+    def finish(self) -> None:
+        """Take note that the body has come whole; a handler that does not stream it is started now."""
+        if self.stream_request_body:
+            super().finish()
+            return
+        self.request.body = bytes(self.chunks)
+        self.execute()
+
     def execute(self) -> Awaitable[None] | None:
         """Make the handler and start it; return what the server awaits before it streams the body."""
-        self.application.receiving.discard(self)
-        if self.application.forgets_files:
-            self._forget_cached_files()
-        return self.context.run(self._start)
-
-    def _start(self) -> Awaitable[None] | None:
         application = self.application
+        application.receiving.discard(self)
+        if application.forgets_files:
+            self._forget_cached_files()
+        return self.context.run(self._start, application, self.context)
+
+    def _start(self, application: Application, context: RequestContext) -> Awaitable[None] | None:
+        request, kwargs = self.request, self.handler_kwargs
+        handler: LifecycleHandler
         try:
-            handler: LifecycleHandler = self.handler_class(application, self.request, **self.handler_kwargs)
+            make = self.handler_class
+            handler = make(application, request, **kwargs) if kwargs else make(application, request)
         except Exception as error:
-            self.context.failure = error
+            context.failure = error
             self.path_args, self.path_kwargs = [], {}
-            handler = ErrorHandler(application, self.request, status_code=status_of(error))
+            handler = ErrorHandler(application, request, status_code=status_of(error))
         self.handler = handler
         application.active.add(handler)
-        transforms = [transform(self.request) for transform in application.transforms]
+        transforms = [transform(request) for transform in application.transforms] if application.transforms else []
+        # PERF: most handlers wait for nothing, and a task costs as much as half of the rest (benchmarks/handler.py).
+        if (
+            request.method in handler._plan.methods_at_once
+            and not handler._pipeline.is_asynchronous
+            and not self.stream_request_body
+        ):
+            task = handler.execute_at_once(transforms, self.path_args, self.path_kwargs)
+        else:
+            task = self._execute(handler, transforms)
+        if task is not None:
+            task.add_done_callback(_raise_error)
+        return handler._prepared_future
+
+    def _execute(self, handler: LifecycleHandler, transforms: list[OutputTransform]) -> asyncio.Task[None]:
         if self.stream_request_body:
             handler._prepared_future = Future()  # type: ignore[assignment]  # Tornado infers None
-        task = asyncio.get_running_loop().create_task(
+        return asyncio.get_running_loop().create_task(
             handler._execute(transforms, *self.path_args, **self.path_kwargs), context=self.context.variables
         )
-        task.add_done_callback(_raise_error)
-        return handler._prepared_future
 
     def data_received(self, data: bytes) -> Awaitable[None] | None:
         """Take in a piece of the body; a handler that streams gets it in the request's own context.
@@ -114,7 +138,10 @@ class HandlerDelegate(_HandlerDelegate):
         A handler that has answered gets no more, even while asynchronous hooks hold its answer back.
         """
         if not self.stream_request_body:
-            return super().data_received(data)
+            if not self.chunks:
+                self.chunks = bytearray()
+            self.chunks += data
+            return None
         if self.handler._answered:
             return None
         result = self.context.run(self.handler.data_received, data)
@@ -126,7 +153,7 @@ class HandlerDelegate(_HandlerDelegate):
         if handler is not None:
             handler._connection_closed()
         else:
-            self.chunks = bytearray()
+            self.chunks = b""
             self.context.end_then(self._be_gone)
 
     def _be_gone(self) -> None:

@@ -234,7 +234,7 @@ class ApiHandler(PageHandler):
         Args:
             obj: What to write.
             nofail: Whether an unknown format gets *obj* as it is (a string, bytes or a dictionary).
-            ensure_ascii: Whether other characters are escaped in JSON.
+            ensure_ascii: Whether other characters are escaped in JSON; up to ``JSON_ENCODER`` where that is set.
             fmt: The format, if it is not up to the client.
 
         Raises:
@@ -243,11 +243,13 @@ class ApiHandler(PageHandler):
         if fmt is None:
             fmt = self.get_format()
             self.add_header("Vary", "Accept")
+        encode = getattr(self.application, "json_encoder", None)
         if fmt == "json":
             self.set_header("Content-Type", "application/json; charset=UTF-8")
-            self.write(encode_json(obj, ensure_ascii=ensure_ascii))
+            self.write(encode_json(obj, ensure_ascii=ensure_ascii) if encode is None else encode(obj))
         elif fmt == "jsonp":
-            script = encode_jsonp(self.get_argument("callback", "callback"), obj, ensure_ascii=ensure_ascii)
+            callback = self.get_argument("callback", "callback")
+            script = encode_jsonp(callback, obj, ensure_ascii=ensure_ascii, encode=encode)
             self.set_header("Content-Type", "application/javascript; charset=UTF-8")
             self.set_header("X-Content-Type-Options", "nosniff")
             self.write(script)

@@ -7,11 +7,18 @@ import decimal
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from json import encoder
 from typing import Any
 
+from tornado import escape
+from tornado.escape import to_unicode
+
 from tornadopy.exceptions import HttpBadRequestError
+
+Encoder = Callable[[Any], str | bytes]
+"""What ``JSON_ENCODER`` names: it returns a value as JSON."""
 
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*", re.ASCII)
 _CALLBACK_LENGTH = 128
@@ -32,13 +39,33 @@ def encode_json(value: Any, *, ensure_ascii: bool = True) -> str:
 
     .. versionadded:: 2.0
     """
-    text = json.dumps(value, ensure_ascii=ensure_ascii, allow_nan=False, default=_default)
-    text = text.replace("</", "<\\/")
+    text = (_dump_ascii if ensure_ascii else _dump_unicode)(value).replace("</", "<\\/")
     return text if ensure_ascii else text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def encode_jsonp(callback: str, value: Any, *, ensure_ascii: bool = True) -> str:
+def encode_dict(value: dict[Any, Any]) -> str:
+    """Return *value* as Tornado's ``write`` sends it: what `tornado.escape.json_encode` returns.
+
+    A function that somebody has put in its place is called. The setting ``JSON_ENCODER`` takes the place of both.
+
+    Raises:
+        TypeError, ValueError: As `json.dumps` does.
+
+    .. versionadded:: 2.0
+    """
+    if escape.json_encode is not _TORNADOS_JSON_ENCODE:
+        return escape.json_encode(value)
+    return _dump_plain(value).replace("</", "<\\/")
+
+
+def encode_jsonp(callback: str, value: Any, *, ensure_ascii: bool = True, encode: Encoder | None = None) -> str:
     """Return *value* as a script that calls *callback* with it.
+
+    Args:
+        callback: The name of the function.
+        value: What it is called with.
+        ensure_ascii: Whether other characters are escaped.
+        encode: What makes the JSON, in the place of `encode_json`.
 
     Raises:
         HttpBadRequestError: The name is no (dotted) JavaScript identifier.
@@ -48,10 +75,18 @@ def encode_jsonp(callback: str, value: Any, *, ensure_ascii: bool = True) -> str
     if len(callback) > _CALLBACK_LENGTH or not _CALLBACK.fullmatch(callback):
         raise HttpBadRequestError("the JSONP callback %r is no JavaScript identifier", callback[:_CALLBACK_LENGTH])
     # The comment keeps the answer from being read as another kind of file that begins with the callback's letters.
-    return f"/**/{callback}({encode_json(value, ensure_ascii=ensure_ascii)});"
+    text = encode_json(value, ensure_ascii=ensure_ascii) if encode is None else to_unicode(encode(value))
+    return f"/**/{callback}({text});"
 
 
-def _default(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """Return what stands for *value* in JSON, where that does not know its type.
+
+    Raises:
+        TypeError: Nothing does.
+
+    .. versionadded:: 2.0
+    """
     if isinstance(value, (dt.datetime, dt.date, dt.time)):
         return value.isoformat()
     if isinstance(value, (decimal.Decimal, uuid.UUID)):
@@ -61,3 +96,33 @@ def _default(value: Any) -> Any:
     if isinstance(value, (AbstractSet, tuple)):
         return list(value)
     raise TypeError(f"{type(value).__name__} is not JSON serializable: {value!r:.80}")
+
+
+def _compile(**options: Any) -> Callable[[Any], str]:
+    """Return a function that does what `json.dumps` does with *options*, without putting an encoder together each time.
+
+    PERF: halves the time of a small dictionary (benchmarks/handler.py).
+    """
+    whole = json.JSONEncoder(**options)
+    make: Any = getattr(encoder, "c_make_encoder", None)
+    if make is None:
+        return whole.encode
+    quote = encoder.encode_basestring_ascii if whole.ensure_ascii else encoder.encode_basestring
+    # NOTE: without the dictionary of what it is inside of, which calls cannot share: a circle ends in RecursionError.
+    encode = make(
+        None, whole.default, quote, None, whole.key_separator, whole.item_separator, False, False, whole.allow_nan
+    )
+
+    def dump(value: Any) -> str:
+        try:
+            return "".join(encode(value, 0))
+        except Exception:
+            return json.dumps(value, **options)  # raises the error that says what is wrong
+
+    return dump
+
+
+_TORNADOS_JSON_ENCODE = escape.json_encode
+_dump_plain = _compile()
+_dump_ascii = _compile(allow_nan=False, default=plain_value)
+_dump_unicode = _compile(allow_nan=False, default=plain_value, ensure_ascii=False)

@@ -7,7 +7,7 @@ order, and knows nothing of what they lead to.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tornado.routing import PathMatches, Rule
@@ -62,6 +62,12 @@ class RouteIndex:
             return self._possible
         known = self._by_path.get(path)
         return known if known is not None else [self._possible[place] for place in self._prefixed(path)]
+
+    def spelled_out(self) -> Iterator[tuple[str, Rule]]:
+        """Yield the paths that one rule takes before all others, and that rule."""
+        for path, (first, *_) in self._by_path.items():
+            if first.is_certain and "\n" not in path:
+                yield path, first.rule
 
     def _prefixed(self, path: str) -> list[int]:
         found: list[int] = []

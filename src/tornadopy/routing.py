@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import isclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tornado.httputil import HTTPMessageDelegate, HTTPServerConnectionDelegate, HTTPServerRequest
@@ -215,8 +216,9 @@ class ApplicationRouter(_ApplicationRouter):
     """Tornado's router of an application, which also takes `Route` objects and notes the route that matched."""
 
     application: Application
-    _index: RouteIndex | None = None
-    _indexed = 0
+    _index: RouteIndex
+    _indexed = -1
+    _pages: Mapping[str, Rule] = MappingProxyType({})  # by path, those that nothing but the path decides about
 
     def add_rules(self, rules: Sequence[Any]) -> None:
         """Append *rules*: routes of any accepted form, matchers with targets, nested lists.
@@ -244,11 +246,14 @@ class ApplicationRouter(_ApplicationRouter):
     def find_handler(self, request: HTTPServerRequest, **_kwargs: Any) -> HTTPMessageDelegate | None:
         """Return the delegate of the first rule that matches *request*."""
         application = self.application
-        index = self._index
-        if index is None or self._indexed != len(self.rules):  # rules may be added at any time, as in Tornado
-            index = self._index = RouteIndex(self.rules, _INDEXED_MATCHERS)
-            self._indexed = len(self.rules)
-        for rule, is_certain in index.find(request.path):
+        if self._indexed != len(self.rules):  # they may be added at any time, as in Tornado
+            self._build_index()
+        page = self._pages.get(request.path)
+        if page is not None:
+            if page.name:
+                _note_name(page.name)
+            return application.get_handler_delegate(request, page.target, page.target_kwargs)
+        for rule, is_certain in self._index.find(request.path):
             parameters: dict[str, Any] | None = {} if is_certain else rule.matcher.match(request)
             if parameters is None:
                 continue
@@ -256,7 +261,7 @@ class ApplicationRouter(_ApplicationRouter):
                 parameters["target_kwargs"] = rule.target_kwargs
             target = rule.target
             delegate: HTTPMessageDelegate | None
-            if isinstance(target, type) and target in application.served_classes:
+            if self._is_served(target):
                 delegate = application.get_handler_delegate(request, target, **parameters)
             else:
                 delegate = self.get_target_delegate(target, request, **parameters)
@@ -265,6 +270,14 @@ class ApplicationRouter(_ApplicationRouter):
                     _note_name(rule.name)
                 return delegate
         return None
+
+    def _build_index(self) -> None:
+        index = self._index = RouteIndex(self.rules, _INDEXED_MATCHERS)
+        self._indexed = len(self.rules)
+        self._pages = {path: rule for path, rule in index.spelled_out() if self._is_served(rule.target)}
+
+    def _is_served(self, target: object) -> bool:
+        return isinstance(target, type) and target in self.application.served_classes
 
     def walk(self) -> Iterator[Rule]:
         """Yield the rules, nested ones after the rule that holds them, in the order in which they are tried."""

@@ -43,7 +43,7 @@ LAYERS: list[tuple[str, list[str]]] = [
             "server.reload",
         ],
     ),
-    ("data and answers", ["sessions", "tokens", "response", "i18n"]),
+    ("data and answers", ["sessions", "tokens", "response", "fastjson", "i18n"]),
     ("services", ["cache", "db", "channels", "template", "logger", "signal", "decorators"]),
     ("what everything is built on", ["conf", "context", "dispatch"]),
     ("helpers", ["utils"]),
@@ -61,6 +61,7 @@ OPTIONAL = {
     "alembic",
     "pymemcache",
     "msgpack",
+    "orjson",
 }
 """Distributions that an extra brings; they are imported in a module of their own, or where they are needed."""
 

@@ -37,7 +37,7 @@ import tornadopy.handler
 import tornadopy.server
 import tornadopy.websocket
 from tornadopy.conf import settings
-from tornadopy.lifecycle import LifecycleHandler
+from tornadopy.lifecycle import LifecycleHandler, lean
 from tornadopy.template.tornado_loader import TornadoTemplateLoader
 
 APPLICATION: dict[tuple[types.ModuleType, str], type] = {
@@ -132,19 +132,21 @@ def import_swapped(name: str, replacements: dict[tuple[types.ModuleType, str], t
 
 def count_made() -> None:
     """Count every application, handler and server that is made from now on."""
-    for base, ours, kind in (
-        (tornado.web.Application, tornadopy.application.Application, "application"),
-        (tornado.web.RequestHandler, LifecycleHandler, "handler"),
-        (tornado.httpserver.HTTPServer, tornadopy.server.HTTPServer, "server"),
-    ):
-        _count(base, ours, kind)
+    _count(tornado.web.Application, tornadopy.application.Application, "application")
+    _count(LifecycleHandler, LifecycleHandler, "handler")
+    _count(tornado.web.RequestHandler, LifecycleHandler, "handler", other="tornado")
+    _count(tornado.httpserver.HTTPServer, tornadopy.server.HTTPServer, "server")
+    # Our handlers do without Tornado's __init__ as long as it is the one that they know.
+    setattr(lean, "_TORNADOS_INIT", tornado.web.RequestHandler.__init__)  # noqa: B010 - mypy
 
 
-def _count(base: type, ours: type, kind: str) -> None:
+def _count(base: type, ours: type, kind: str, other: str = "") -> None:
     original = vars(base)["__init__"]
 
     def counting(self: Any, *args: Any, **kwargs: Any) -> None:
-        made[f"{kind} of {'tornadopy' if isinstance(self, ours) else 'tornado'}"] += 1
+        maker = "tornadopy" if isinstance(self, ours) else "tornado"
+        if other in {"", maker}:
+            made[f"{kind} of {maker}"] += 1
         original(self, *args, **kwargs)
 
     setattr(base, "__init__", counting)  # noqa: B010 - mypy; it is replaced in this process alone

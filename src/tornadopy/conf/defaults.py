@@ -144,6 +144,7 @@ class Defaults:
     ROUTE_MODULES: dict[str, list[str | type]] = {}
     WHITELIST: list[str] = []
     TEMPLATE_CONFIG: OpenGroup = {"template_engine": None, "autoescape": True}
+    JSON_ENCODER: str | None = None  # None: the standard library, with Tornado's output
     TRANSLATIONS: bool = False
     TRANSLATIONS_CONF: TranslationOptions = {
         "translations_dir": "translations",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
@@ -14,6 +15,7 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _QUALITY = re.compile(r";\s*+q\s*+=\s*+([^;\s]++)", re.IGNORECASE)
 _QVALUE = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
 _MEDIA_RANGE = re.compile(r"\s*+([!#$%&'*+\-.^_`|~\w]++/[!#$%&'*+\-.^_`|~\w]++)\s*+(?:;|$)", re.ASCII)
+_REMEMBERED_LENGTH = 512
 
 _KINDS: dict[Format, tuple[str, ...]] = {
     "html": ("text/html", "application/xhtml+xml"),
@@ -71,8 +73,14 @@ def accepted_types(accept: str) -> list[str]:
 
     .. versionadded:: 2.0
     """
+    return list(_preferred(accept) if len(accept) <= _REMEMBERED_LENGTH else _preferred.__wrapped__(accept))
+
+
+# PERF: a client sends the same header again and again (benchmarks/handler.py, write_api).
+@functools.lru_cache(maxsize=128)
+def _preferred(accept: str) -> tuple[str, ...]:
     taken = [each for each in _parse(accept) if each.quality > 0]
-    return [each.name for each in sorted(taken, key=lambda each: -each.quality)]
+    return tuple(each.name for each in sorted(taken, key=lambda each: -each.quality))
 
 
 def _parse(accept: str) -> Iterator[_Range]:

@@ -7,9 +7,8 @@ A handler class that is not ours is served through a subclass that puts `Lifecyc
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sys
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +20,8 @@ from tornado.iostream import StreamClosedError
 from tornado.web import Application, HTTPError, OutputTransform
 
 from tornadopy.context import RequestContext, current_request
+from tornadopy.lifecycle.lean import LeanHandler
+from tornadopy.lifecycle.plan import Plan
 from tornadopy.lifecycle.response import LengthCounter, RespondingHandler
 from tornadopy.middleware.pipeline import Pipeline, run, run_synchronous
 
@@ -32,12 +33,16 @@ _OWN_FILES = frozenset({__file__, str(tornado.web.__file__)})
 class LifecycleHandler(RespondingHandler):
     """A Tornado handler whose requests pass the middleware pipeline."""
 
-    _initialize_names: frozenset[str] | None = frozenset()
     _kept_kwargs: Mapping[str, Any] = MappingProxyType({})  # of a class whose __init__ hands none on
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._initialize_names = _parameters(cls.initialize)
+        cls.look_at_overrides()
+
+    @classmethod
+    def look_at_overrides(cls) -> None:
+        """Plan what is done in one go for the requests of this class, as it is now."""
+        cls._plan = Plan.of(cls, LifecycleHandler)
 
     def __init__(self, application: Application, request: HTTPServerRequest, /, **kwargs: Any) -> None:
         context = current_request.get()
@@ -46,16 +51,26 @@ class LifecycleHandler(RespondingHandler):
         context.handler = self
         self.context = context
         self._pipeline: Pipeline = getattr(application, "pipeline", _NO_PIPELINE)
-        self._url_kwargs = kwargs = kwargs or dict(self._kept_kwargs)
-        names = self._initialize_names
-        if kwargs and names is not None:
-            kwargs = {name: kwargs[name] for name in kwargs if name in names}
-        kwargs = self._set_aside(kwargs) if kwargs else kwargs
-        super().__init__(application, request, **kwargs)
+        # PERF: to read what only the class has costs more than to set it here (Python 3.11).
+        self._plan = self._plan
+        self._spawned = self._sealed = self._returned = self._concluded = self._completed = False
+        if not kwargs and self._kept_kwargs:
+            kwargs = dict(self._kept_kwargs)
+        self._url_kwargs = kwargs
+        if kwargs:
+            LeanHandler.__init__(self, application, request, **self._kwargs_of_initialize(kwargs))
+        else:
+            LeanHandler.__init__(self, application, request)
         request.connection.set_close_callback(self._connection_closed)  # type: ignore[union-attr]
 
-    def _set_aside(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return *kwargs* without those that Tornado's ``__init__`` cannot take; `initialize` gets them too."""
+    def _kwargs_of_initialize(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return those of *kwargs* that `initialize` takes, without those that Tornado's ``__init__`` cannot take.
+
+        `initialize` gets these, too.
+        """
+        names = self._plan.initialize_names
+        if names is not None:
+            kwargs = {name: kwargs[name] for name in kwargs if name in names}
         aside = {name: kwargs[name] for name in _TORNADOS_PARAMETERS if name in kwargs}
         if not aside:
             return kwargs
@@ -72,17 +87,48 @@ class LifecycleHandler(RespondingHandler):
     async def _execute(  # type: ignore[override]  # a group of a pattern may be named transforms, too
         self, transforms: list[OutputTransform], /, *args: bytes, **kwargs: bytes
     ) -> None:
-        self._transforms = [*transforms, LengthCounter(self)] if transforms else transforms
+        self._take_transforms(transforms)
         self._task = asyncio.current_task()
+        await self._go_on(self._steps(args, kwargs))
+
+    def execute_at_once(
+        self, transforms: list[OutputTransform], args: Sequence[bytes], kwargs: Mapping[str, bytes]
+    ) -> asyncio.Task[None] | None:
+        """Serve the request without a task, up to what has to be waited for.
+
+        Returns:
+            The task that does the rest, if there is something to be waited for.
+        """
+        self._take_transforms(transforms)
+        steps = self._steps(args, kwargs)
         try:
-            await self._serve(args, kwargs)
+            waiting = next(steps, None)
+        except (Exception, asyncio.CancelledError) as error:
+            waiting = self._fail(error)
+        if waiting is None and not (self._spawned and self._running_tasks()):
+            self._return()
+            return None
+        rest = self._go_on(steps, waiting)
+        self._task = asyncio.get_running_loop().create_task(rest, context=self.context.variables)
+        return self._task
+
+    def _take_transforms(self, transforms: list[OutputTransform]) -> None:
+        self._transforms = [*transforms, LengthCounter(self)] if transforms else transforms
+
+    async def _go_on(self, steps: Iterator[Awaitable[Any]], waiting: Awaitable[Any] | None = None) -> None:
+        """Wait for *waiting*, then for what the remaining *steps* hand back; see that the request ends."""
+        try:
+            if waiting is not None:
+                await waiting
+            for each in steps:
+                await each
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and _is_cancelled():
                 self._answer_cancellation()
                 raise
-            waiting = self._fail(error)
-            if waiting is not None:
-                await waiting
+            failing = self._fail(error)
+            if failing is not None:
+                await failing
         finally:
             self._admit_body()  # whoever brings it must not wait for ever
             try:
@@ -90,43 +136,51 @@ class LifecycleHandler(RespondingHandler):
                     while running := self._running_tasks():
                         await asyncio.wait(running)
             finally:
-                self._returned = True
-                if self._finished or self._aborted:
-                    self._conclude()
+                self._return()
 
-    async def _serve(self, args: tuple[bytes, ...], kwargs: dict[str, bytes]) -> None:
+    def _return(self) -> None:
+        """Take note that the handler has nothing more to do."""
+        self._returned = True
+        if self._concluded:
+            self._end()
+        elif self._finished or self._aborted:
+            self._conclude()
+
+    def _steps(self, args: Sequence[bytes], kwargs: Mapping[str, bytes]) -> Iterator[Awaitable[Any]]:
+        """Walk the request's way to the handler's method, and through it; yield what is to be awaited."""
         if self.context.failure is not None:
             raise self.context.failure
         self._check_request(args, kwargs)
         if self._pipeline.request:
-            result = run(iter(self._pipeline.request), self.context, self)
-            if not isinstance(result, bool):
-                await result
-        # PERF: no coroutine of its own for each step (benchmarks/overhead.py).
-        if not self._answered:
-            prepared = self.prepare()
+            hooks = run(iter(self._pipeline.request), self.context, self)
+            if not isinstance(hooks, bool):
+                yield hooks
+        for prepare in (self.prepare, self.on_prepare):
+            # PERF: only where a task has been started there may be an answer that is not finished.
+            if self._finished or (self._spawned and self._answered):
+                return
+            prepared = prepare()
             if prepared is not None:
-                await prepared
-            if not self._answered:
-                prepared = self.on_prepare()
-                if prepared is not None:
-                    await prepared
-        if self._answered:
+                yield prepared
+        if self._finished or (self._spawned and self._answered):
             return
-        if self._stream_request_body and not await self._receive_body():
-            return
+        if self._stream_request_body:
+            yield self._receive_body()
+            if self._body_is_broken:
+                return
         method = getattr(self, str(self.request.method).lower())
         result = method(*self.path_args, **self.path_kwargs)
         if result is not None:
-            await result
-        if self._auto_finish and not self._answered:
+            yield result
+        if self._auto_finish and not (self._spawned and self._answered) and not self._finished:
             self.finish()
 
-    def _check_request(self, args: tuple[bytes, ...], kwargs: dict[str, bytes]) -> None:
+    def _check_request(self, args: Sequence[bytes], kwargs: Mapping[str, bytes]) -> None:
         """Refuse what Tornado refuses before it calls a handler: the method, the body, a forged form."""
         if self.request.method not in self.SUPPORTED_METHODS:
             raise HTTPError(405)
-        if not self._stream_request_body:
+        # What says nothing of its kind is no form.
+        if not self._stream_request_body and "Content-Type" in self.request.headers:
             try:
                 self.request._parse_body()
             except HTTPInputError as error:
@@ -137,14 +191,13 @@ class LifecycleHandler(RespondingHandler):
         )
         self._cross_origin_protection()
 
-    async def _receive_body(self) -> bool:
-        """Let a streamed body come in; return whether it came whole."""
+    async def _receive_body(self) -> None:
+        """Let a streamed body come in; note whether it came whole."""
         self._admit_body()
         try:
             await self.request._body_future
         except StreamClosedError:
-            return False
-        return True
+            self._body_is_broken = True
 
     def _running_tasks(self) -> list[asyncio.Task[None]]:
         """Return the tasks that still work on the response."""
@@ -180,14 +233,6 @@ def _folder_of_caller() -> str:
     while frame.f_code.co_filename in _OWN_FILES and frame.f_back is not None:
         frame = frame.f_back
     return str(Path(frame.f_code.co_filename).parent)
-
-
-def _parameters(initialize: Any) -> frozenset[str] | None:
-    """Return the names that *initialize* takes, or None if it takes any."""
-    parameters = list(inspect.signature(initialize).parameters.values())[1:]
-    if any(each.kind is each.VAR_KEYWORD for each in parameters):
-        return None
-    return frozenset(each.name for each in parameters)
 
 
 def _is_cancelled() -> bool:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from tornado.web import RequestHandler
 
 from tornadopy.context import RequestContext
+from tornadopy.lifecycle.plan import Plan
 from tornadopy.middleware.pipeline import Hook, Pipeline
 
 
@@ -19,6 +20,7 @@ class HandlerState(RequestHandler):
         context: The request's `RequestContext`.
         routed_class: The class that was routed, if this one only serves it; else None.
         _pipeline: The application's hooks.
+        _plan: What of the request may be done in one go.
         _url_kwargs: The keyword arguments of the route and its `Url`, for this request alone.
         _task: The task that runs the handler.
         _flush_task, _finish_task: What sends the response once its asynchronous hooks are through.
@@ -31,14 +33,18 @@ class HandlerState(RequestHandler):
         _returned: Whether the handler's method has returned.
         _concluded, _completed: Whether what comes after the response has begun, and is through.
         _streamed_length: The bytes of body that have been flushed before the end.
+        _spawned: Whether tasks have been started for the response.
+        _body_is_broken: Whether a streamed body has broken off.
     """
 
     context: RequestContext
     _pipeline: Pipeline
+    _plan: Plan = Plan()
     _url_kwargs: dict[str, Any]
 
     routed_class: ClassVar[type[RequestHandler] | None] = None
     _task: asyncio.Task[Any] | None = None
+    _prepared_future = None
     _flush_task: asyncio.Task[None] | None = None
     _finish_task: asyncio.Task[None] | None = None
     _fail_task: asyncio.Task[None] | None = None
@@ -52,6 +58,7 @@ class HandlerState(RequestHandler):
     _completed = False
     _streamed_length = 0
     _spawned = False
+    _body_is_broken = False
 
     @property
     def _answered(self) -> bool:

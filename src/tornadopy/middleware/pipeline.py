@@ -10,10 +10,8 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tornado.gen import is_coroutine_function
-
 from tornadopy.exceptions import ConfigError, TornadopyError
-from tornadopy.utils.awaitables import settle
+from tornadopy.utils.awaitables import is_asynchronous, settle
 from tornadopy.utils.imports import import_setting
 
 if TYPE_CHECKING:
@@ -35,9 +33,10 @@ class Pipeline:
 
     Attributes:
         call, request, render, response, endcall, exception: The hooks of each phase, in the order a request meets them.
+        is_asynchronous: Whether one of them is a coroutine function.
     """
 
-    __slots__ = ("call", "endcall", "exception", "middlewares", "render", "request", "response")
+    __slots__ = ("call", "endcall", "exception", "is_asynchronous", "middlewares", "render", "request", "response")
 
     def __init__(self, middlewares: Sequence[object] = ()) -> None:
         self.middlewares = tuple(middlewares)
@@ -47,6 +46,8 @@ class Pipeline:
         self.response = collect(middlewares, "response")
         self.endcall = collect(middlewares, "endcall")
         self.exception = collect(middlewares, "exception")
+        waiting_phases = (self.request, self.response, self.endcall, self.exception)
+        self.is_asynchronous = any(is_asynchronous(hook) for hooks in waiting_phases for hook in hooks)
 
     def describe(self) -> dict[str, list[str]]:
         """Return the names of each phase's hooks, as ``tornadopy routes`` prints them."""
@@ -172,7 +173,7 @@ def _check_hooks(path: str, middleware: type) -> None:
         )
     for phase in ("init", *PHASES):
         hook = getattr(middleware, f"process_{phase}", None)
-        if phase in SYNCHRONOUS and (inspect.iscoroutinefunction(hook) or is_coroutine_function(hook)):
+        if phase in SYNCHRONOUS and is_asynchronous(hook):
             raise ConfigError(
                 f"{path}: process_{phase} of {middleware.__qualname__} is asynchronous; this phase is synchronous "
                 "(request, response, endcall and exception may be async)"

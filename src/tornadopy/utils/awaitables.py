@@ -1,10 +1,13 @@
-"""Wait for what somebody else's code has handed back, and tell where waiting is not allowed."""
+"""Somebody else's code that may have to be waited for, and where waiting is not allowed."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from tornado.gen import is_coroutine_function
 
 from tornadopy.exceptions import CancelledWorkError
 
@@ -54,3 +57,15 @@ def is_on_event_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def is_asynchronous(function: Any) -> bool:
+    """Whether *function*, or one that it wraps, is a coroutine function of Python's or of Tornado's.
+
+    A plain function may hand back an awaitable all the same.
+    """
+    while function is not None:
+        if inspect.iscoroutinefunction(function) or is_coroutine_function(function):
+            return True
+        function = getattr(function, "__wrapped__", None)
+    return False

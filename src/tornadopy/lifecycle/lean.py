@@ -1,0 +1,167 @@
+"""The usual way in one go: how a response begins and ends that nothing is special about.
+
+Where the plan of a handler class says that it leaves alone the methods of Tornado's that a step consists of, the step
+is taken here at once; where it does not, Tornado's code calls them one by one. What a user writes is called either way,
+and the result is the same.
+
+PERF: ``benchmarks/handler.py`` shows what this saves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import time
+from http.client import responses
+from typing import Any
+
+import tornado
+from tornado import httputil
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine, _normalize_header
+from tornado.util import ObjectDict
+from tornado.web import Application, RequestHandler, _UIModuleNamespace
+
+from tornadopy.lifecycle.ending import EndingHandler
+from tornadopy.response import encode_dict
+
+_SERVER = f"TornadoServer/{tornado.version}"
+_HTML = "text/html; charset=UTF-8"
+_JSON = "application/json; charset=UTF-8"
+_TORNADOS_INIT = RequestHandler.__init__
+
+
+class LeanHandler(EndingHandler):
+    """The part of a handler that does in one go what Tornado does by many methods, where its plan allows it."""
+
+    def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
+        # NOTE: libraries that trace requests put a function of their own in the place of Tornado's.
+        if not self._plan.is_pure or RequestHandler.__init__ is not _TORNADOS_INIT:
+            super().__init__(application, request, **kwargs)
+            return
+        self.application = application
+        self.request = request
+        self._headers_written = self._finished = False
+        self._auto_finish = True
+        self.clear()
+        if kwargs:
+            self.initialize(**kwargs)
+        else:  # PERF: a call that unpacks costs twice as much
+            self.initialize()
+
+    @functools.cached_property
+    def ui(self) -> ObjectDict:  # type: ignore[override]  # Tornado makes it for each request
+        """The functions and modules that templates see; made when it is first asked for."""
+        application = self.application
+        names = ObjectDict((name, self._ui_method(method)) for name, method in application.ui_methods.items())
+        names["_tt_modules"] = names["modules"] = _UIModuleNamespace(self, application.ui_modules)
+        return names
+
+    def clear(self) -> None:
+        """Reset headers and content of this response, as Tornado does; the request's id stays."""
+        if not self._plan.is_pure:
+            super().clear()
+            return
+        headers = self._headers = HTTPHeaders.__new__(HTTPHeaders)
+        headers._as_list = {"Server": [_SERVER], "Content-Type": [_HTML], "Date": [_date(int(time.time()))]}
+        headers._combined_cache = {}
+        self.set_default_headers()
+        self._write_buffer = []
+        self._status_code = 200
+        self._reason = responses[200]
+        if self.context.request_id_if_known is not None:
+            self.set_header("X-Request-Id", self.context.request_id_if_known)
+
+    def set_header(self, name: str, value: Any) -> None:
+        """Set a header of the response."""
+        if self._plan.sends_at_once and type(value) is str and value.isascii() and value.isprintable():
+            headers, name = self._headers, _normalize_header(name)
+            headers._as_list[name] = [value]
+            headers._combined_cache[name] = value
+        else:
+            super().set_header(name, value)
+
+    def write(self, chunk: str | bytes | dict[str, Any]) -> None:
+        """Write *chunk* to the buffer, a dictionary as JSON."""
+        if isinstance(chunk, dict) and not self._finished:
+            encode = getattr(self.application, "json_encoder", None)
+            if encode is not None or self._plan.is_pure:
+                chunk = encode_dict(chunk) if encode is None else encode(chunk)
+                self._say_json()
+        if self._finished or not self._plan.is_pure or not isinstance(chunk, (bytes, str)):
+            super().write(chunk)
+        else:
+            self._write_buffer.append(chunk.encode() if isinstance(chunk, str) else chunk)
+
+    def _say_json(self) -> None:
+        if self._plan.sends_at_once:
+            headers = self._headers
+            headers._as_list["Content-Type"] = [_JSON]
+            headers._combined_cache.pop("Content-Type", None)
+        else:
+            self.set_header("Content-Type", _JSON)
+
+    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
+        """Send the response, in one go if it has not begun and may have a body.
+
+        PERF: all in one function, for calls are half of what the steps cost (benchmarks/handler.py).
+        """
+        status, plan = self._status_code, self._plan
+        if (
+            not plan.sends_at_once
+            or chunk is not None
+            or self._headers_written
+            or self._finished
+            or self._transforms
+            or (status != 200 and (status < 200 or status in {204, 304}))
+        ):
+            return super().finish(chunk)
+        request, headers = self.request, self._headers
+        fields = headers._as_list
+        is_hashed = status == 200 and "Etag" not in fields and request.method in {"GET", "HEAD"}
+        if is_hashed and not (plan.hashes_at_once and "If-None-Match" not in request.headers):
+            is_hashed = False
+            self.set_etag_header()
+            if self.check_etag_header():
+                self._write_buffer = []
+                self.set_status(304)
+                return super().finish()
+        body = b"".join(self._write_buffer)
+        if is_hashed:
+            fields["Etag"] = [f'"{hashlib.sha1(body).hexdigest()}"']  # noqa: S324 - Tornado's choice, and no secret
+        if "Content-Length" not in fields:
+            fields["Content-Length"] = [str(len(body))]
+        connection: Any = request.connection
+        connection.set_close_callback(None)  # or the connection would hold the handler until its next request
+        self._write_buffer = []
+        self._headers_written = True
+        try:
+            if hasattr(self, "_new_cookie"):
+                self._add_cookies()
+            start_line = _start_line(self._status_code, self._reason)
+            sent: asyncio.Future[None] = connection.write_headers(
+                start_line, headers, b"" if request.method == "HEAD" else body
+            )
+        except Exception:
+            self._close_connection()  # the headers could not go out, so nothing else can
+            raise
+        connection.finish()
+        self.application.log_request(self)
+        self._finished = True
+        self.on_finish()
+        self.ui = None  # type: ignore[assignment]  # its functions refer to the handler
+        return sent
+
+    def _add_cookies(self) -> None:
+        for cookie in self._new_cookie.values():
+            self.add_header("Set-Cookie", cookie.OutputString(None))
+
+
+@functools.lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return httputil.format_timestamp(second)
+
+
+@functools.lru_cache(maxsize=128)
+def _start_line(status: int, reason: str) -> ResponseStartLine:
+    return ResponseStartLine("", status, reason)

@@ -1,0 +1,82 @@
+"""What a handler class overrides: looked at when the class is made, and again when an application routes to it.
+
+`LifecycleHandler` makes a plan for each of its subclasses. Where a class leaves alone the methods of Tornado's that a
+step consists of, `tornadopy.lifecycle.lean` takes the step in one go.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any, Self
+
+from tornado.web import RequestHandler
+
+from tornadopy.utils.awaitables import is_asynchronous
+
+_ETAG_METHODS = ("set_etag_header", "compute_etag", "check_etag_header")
+_SENDING_METHODS = (
+    "set_header",
+    "flush",
+    "_convert_header_value",
+    "_should_not_send_content",
+    "_log",
+    "_break_cycles",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What may be done in one go for the requests of a handler class.
+
+    Attributes:
+        is_pure: Whether no class but ours and Tornado's own has a say between `LifecycleHandler` and `object`.
+        sends_at_once: Whether the class leaves alone the methods that a response is sent by.
+        hashes_at_once: Whether it leaves alone those that make the ETag.
+        methods_at_once: The HTTP methods for which nothing that is known of the class asks for a task.
+        initialize_names: The arguments that `initialize` takes; None for any.
+    """
+
+    is_pure: bool = False
+    sends_at_once: bool = False
+    hashes_at_once: bool = False
+    methods_at_once: frozenset[str] = frozenset()
+    initialize_names: frozenset[str] | None = frozenset()
+
+    @classmethod
+    def of(cls, handler_class: type[RequestHandler], base: type[RequestHandler]) -> Self:
+        """Return the plan of *handler_class*, which inherits *base*."""
+
+        def leaves_alone(*names: str) -> bool:
+            return all(getattr(handler_class, name) is getattr(base, name) for name in names)
+
+        order = handler_class.__mro__
+        is_pure = order[order.index(base) :] == base.__mro__
+        return cls(
+            is_pure=is_pure,
+            sends_at_once=is_pure and leaves_alone(*_SENDING_METHODS),
+            hashes_at_once=leaves_alone(*_ETAG_METHODS),
+            methods_at_once=_methods_at_once(handler_class) if leaves_alone("_execute") else frozenset(),
+            initialize_names=_parameters(handler_class.initialize),
+        )
+
+
+def _methods_at_once(handler_class: type[RequestHandler]) -> frozenset[str]:
+    """Return the HTTP methods that *handler_class* serves by plain functions alone.
+
+    NOTE: code that runs in a task of asyncio's may ask for it, cancel it, set it a time. That is why an asynchronous
+    method is given one from the start, with `prepare` in it, and not only when it first waits.
+    """
+    on_prepare = getattr(handler_class, "on_prepare", None)
+    if is_asynchronous(handler_class.prepare) or is_asynchronous(on_prepare):
+        return frozenset()
+    methods = {name: getattr(handler_class, name.lower(), None) for name in handler_class.SUPPORTED_METHODS}
+    return frozenset(name for name, method in methods.items() if not is_asynchronous(method))
+
+
+def _parameters(initialize: Any) -> frozenset[str] | None:
+    """Return the names that *initialize* takes, or None if it takes any."""
+    parameters = list(inspect.signature(initialize).parameters.values())[1:]
+    if any(each.kind is each.VAR_KEYWORD for each in parameters):
+        return None
+    return frozenset(each.name for each in parameters)
