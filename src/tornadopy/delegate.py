@@ -18,6 +18,7 @@ from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 from tornadopy.handler import ErrorHandler, ErrorPageHandler
 from tornadopy.lifecycle import LifecycleHandler
 from tornadopy.lifecycle.errors import status_of
+from tornadopy.lifecycle.response import LengthCounter
 from tornadopy.websocket import WebSocketHandler
 
 if TYPE_CHECKING:
@@ -111,7 +112,9 @@ class HandlerDelegate(_HandlerDelegate):
             handler = ErrorHandler(application, request, status_code=status_of(error))
         self.handler = handler
         application.active.add(handler)
-        transforms = [transform(request) for transform in application.transforms] if application.transforms else []
+        transforms: list[OutputTransform] = []
+        if application.transforms:
+            transforms = [*(transform(request) for transform in application.transforms), LengthCounter(handler)]
         # PERF: most handlers wait for nothing, and a task costs as much as half of the rest (benchmarks/handler.py).
         if (
             request.method in handler._plan.methods_at_once

@@ -93,10 +93,11 @@ class EndingHandler(FailingHandler):
 
     def _be_gone(self) -> None:
         self.context.release()
-        if self._sent is None or self._sent.done():
+        sent = self._sent
+        if sent is None or sent.done():
             self._tell_application()
         else:
-            self._sent.add_done_callback(self._tell_application)
+            sent.add_done_callback(self._tell_application)
 
     def _tell_application(self, _sent: object = None) -> None:
         ended = getattr(self.application, "request_ended", None)

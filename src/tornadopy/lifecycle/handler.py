@@ -22,7 +22,7 @@ from tornado.web import Application, HTTPError, OutputTransform
 from tornadopy.context import RequestContext, current_request
 from tornadopy.lifecycle.lean import LeanHandler
 from tornadopy.lifecycle.plan import Plan
-from tornadopy.lifecycle.response import LengthCounter, RespondingHandler
+from tornadopy.lifecycle.response import RespondingHandler
 from tornadopy.middleware.pipeline import Pipeline, run, run_synchronous
 
 _NO_PIPELINE = Pipeline()
@@ -87,7 +87,7 @@ class LifecycleHandler(RespondingHandler):
     async def _execute(  # type: ignore[override]  # a group of a pattern may be named transforms, too
         self, transforms: list[OutputTransform], /, *args: bytes, **kwargs: bytes
     ) -> None:
-        self._take_transforms(transforms)
+        self._transforms = transforms
         self._task = asyncio.current_task()
         await self._go_on(self._steps(args, kwargs))
 
@@ -99,7 +99,7 @@ class LifecycleHandler(RespondingHandler):
         Returns:
             The task that does the rest, if there is something to be waited for.
         """
-        self._take_transforms(transforms)
+        self._transforms = transforms
         steps = self._steps(args, kwargs)
         try:
             waiting = next(steps, None)
@@ -111,9 +111,6 @@ class LifecycleHandler(RespondingHandler):
         rest = self._go_on(steps, waiting)
         self._task = asyncio.get_running_loop().create_task(rest, context=self.context.variables)
         return self._task
-
-    def _take_transforms(self, transforms: list[OutputTransform]) -> None:
-        self._transforms = [*transforms, LengthCounter(self)] if transforms else transforms
 
     async def _go_on(self, steps: Iterator[Awaitable[Any]], waiting: Awaitable[Any] | None = None) -> None:
         """Wait for *waiting*, then for what the remaining *steps* hand back; see that the request ends."""
