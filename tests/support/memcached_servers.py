@@ -6,6 +6,7 @@ at the start of each test; what a test kills or stops, it makes itself: `with ru
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -39,7 +40,10 @@ class MemcachedServer(ServerProcess):
         return f"unix:{self.socket}" if self.socket else self.address
 
     def is_ready(self) -> bool:
-        return self.socket.exists() if self.socket else super().is_ready()
+        if self.socket is None:
+            return super().is_ready()
+        with socket.socket(socket.AF_UNIX) as sock:  # the file is there before anybody listens
+            return sock.connect_ex(str(self.socket)) == 0
 
     @contextmanager
     def connect(self) -> Iterator[Client]:
