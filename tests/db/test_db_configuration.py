@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, SingletonThreadPool, StaticPool
 
 from tornadopy.conf import Settings
@@ -339,6 +340,27 @@ def test_a_password_is_never_shown() -> None:
     (node,) = read({"ROLE": "master", "URL": "postgresql://me:hunter2@db/shop"})
     shown = [node.place, repr(node), repr(Node(node).engine), repr(Connector)]
     assert not any("hunter2" in text for text in shown), shown
+    (node,) = read({"ROLE": "master", "URL": "postgresql://me@db/shop?password=hunter2&sslmode=require"})
+    assert node.place == "postgresql+psycopg://me@db/shop?password=********&sslmode=require"
+    assert "hunter2" not in repr(node)
     with pytest.raises(ConfigError) as raised:
         read({"ROLE": "master", "URL": "postgresql//me:hunter2@db/shop"})
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("debug", "options", "shown"), [(False, {}, 0), (True, {}, 1), (False, {"hide_parameters": False}, 1)]
+)
+def test_the_values_of_a_statement_that_fails_are_shown_in_debug_alone(
+    debug: bool, options: dict[str, Any], shown: int
+) -> None:
+    (node,) = read(
+        {"ROLE": "master", "URL": "sqlite://"},
+        DEBUG=debug,
+        SQLALCHEMY_CONFIGURATION={f"sqlalchemy.{name}": value for name, value in options.items()},
+    )
+    engine = Node(node).engine
+    with engine.connect() as connection, pytest.raises(OperationalError) as raised:
+        connection.execute(text("INSERT INTO nowhere VALUES (:password)"), {"password": "hunter2"})
+    engine.dispose()
+    assert str(raised.value).count("hunter2") == shown
