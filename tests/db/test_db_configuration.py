@@ -20,7 +20,7 @@ from tornadopy.db.connector import Connector
 from tornadopy.db.drivers import choose_drivers
 from tornadopy.db.nodes import Node
 from tornadopy.db.pool import NeverOnTheLoopPool
-from tornadopy.exceptions import ConfigError
+from tornadopy.exceptions import ConfigError, MissingExtraError
 
 SEED_OPTIONS = {
     "sqlalchemy.connect_args": {"connect_timeout": 3},
@@ -207,6 +207,15 @@ def test_a_missing_driver_names_its_extra(missing: set[str], url: str, extra: st
     said = without(missing, CONNECT + f"x({url!r})")
     assert f"install the extra {extra}" in said
     assert "DATABASE_CONNECTION['default'].connections[0]: no driver" in said
+
+
+def test_a_missing_driver_of_another_database_is_its_users_to_install() -> None:
+    """A database that SQLAlchemy knows, and this framework has no extra for."""
+    (config,) = read({"ROLE": "master", "URL": "oracle+cx_oracle://me:hunter2@db/shop"})
+    with pytest.raises(
+        MissingExtraError, match="no driver for 'oracle\\+cx_oracle'; install the package that brings it"
+    ):
+        _ = Node(config).engine
 
 
 @pytest.mark.parametrize(
