@@ -11,6 +11,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -84,9 +85,10 @@ class Scope:
         closers: list[Closer] = self.__dict__.setdefault("_closers", [])
         closers.append(closer)
         # NOTE: in this order, for a thread may come here while the event loop ends the work in the opposite order.
-        if self.is_ended and closer in closers:
-            closers.remove(closer)
-            raise RuntimeError("the request has ended; nothing more can be opened for it")
+        if self.is_ended:
+            with suppress(ValueError):  # the event loop has found it all the same, and called it
+                closers.remove(closer)
+                raise RuntimeError("the request has ended; nothing more can be opened for it")
 
     async def end(self) -> None:
         """Run the closers, each of them even if another fails."""
@@ -98,7 +100,10 @@ class Scope:
             if not self._closers:
                 self.is_ended = True
                 continue
-            closer = self._closers.pop()
+            try:
+                closer = self._closers.pop()
+            except IndexError:
+                continue  # a thread has just been refused, and has taken its own back
             try:
                 result = closer()
             except (Exception, asyncio.CancelledError) as error:

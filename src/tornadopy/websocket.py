@@ -86,8 +86,9 @@ class _HookedProtocol(WebSocketProtocol13):
         message, variables = Scope(), copy_context()
         variables.run(current_message.set, message)
         handled = variables.run(super()._run_callback, callback, *args, **kwargs)
-        if handled is None and not message.has_opened:
-            message.is_ended = True
+        # NOTE: in this order, for a thread may open something between the two; see `Scope.on_end`.
+        message.is_ended = handled is None and not message.has_opened
+        if message.is_ended and not message.has_opened:
             return None
         return asyncio.ensure_future(_end_after(handled, message))
 

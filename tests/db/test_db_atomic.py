@@ -12,6 +12,7 @@ from dbmodels import Author, Item
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 from tornado import gen
+from tornado.web import Finish
 from tornado.websocket import websocket_connect
 
 from tornadopy.conf import settings
@@ -122,6 +123,8 @@ class Function(WebHandler):
 def end(handler: WebHandler, ending: str) -> None:
     if ending == "error":
         raise ZeroDivisionError
+    if ending == "finish":
+        raise Finish("early")
     if ending.isdigit():
         handler.set_status(int(ending))
 
@@ -136,10 +139,10 @@ def test_a_handlers_work(handler: type, backend: Backend) -> None:
 
     async def main() -> None:
         async with running(conf, [("/(.*)", quiet(handler))]) as fetch:
-            for ending, code in {"fine": 200, "error": 500, "404": 404, "500": 500, "503": 503}.items():
+            for ending, code in {"fine": 200, "finish": 200, "error": 500, "404": 404, "500": 500, "503": 503}.items():
                 assert (await fetch(f"/{ending}")).code == code
             await until(lambda: not checked_out(Connector.of(conf)), "the return of all connections")
-            assert set(names(conf)) == {"fine", "404"}
+            assert set(names(conf)) == {"fine", "finish", "404"}
             assert backend.in_use() == []
 
     asyncio.run(main())

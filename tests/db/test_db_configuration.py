@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, SingletonThreadPool, StaticPool
 
 from tornadopy.conf import Settings
@@ -19,7 +20,7 @@ from tornadopy.db.connector import Connector
 from tornadopy.db.drivers import choose_drivers
 from tornadopy.db.nodes import Node
 from tornadopy.db.pool import NeverOnTheLoopPool
-from tornadopy.exceptions import ConfigError
+from tornadopy.exceptions import ConfigError, MissingExtraError
 
 SEED_OPTIONS = {
     "sqlalchemy.connect_args": {"connect_timeout": 3},
@@ -208,6 +209,15 @@ def test_a_missing_driver_names_its_extra(missing: set[str], url: str, extra: st
     assert "DATABASE_CONNECTION['default'].connections[0]: no driver" in said
 
 
+def test_a_missing_driver_of_another_database_is_its_users_to_install() -> None:
+    """A database that SQLAlchemy knows, and this framework has no extra for."""
+    (config,) = read({"ROLE": "master", "URL": "oracle+cx_oracle://me:hunter2@db/shop"})
+    with pytest.raises(
+        MissingExtraError, match="no driver for 'oracle\\+cx_oracle'; install the package that brings it"
+    ):
+        _ = Node(config).engine
+
+
 @pytest.mark.parametrize(
     ("missing", "url", "extra"),
     [
@@ -339,6 +349,27 @@ def test_a_password_is_never_shown() -> None:
     (node,) = read({"ROLE": "master", "URL": "postgresql://me:hunter2@db/shop"})
     shown = [node.place, repr(node), repr(Node(node).engine), repr(Connector)]
     assert not any("hunter2" in text for text in shown), shown
+    (node,) = read({"ROLE": "master", "URL": "postgresql://me@db/shop?password=hunter2&sslmode=require"})
+    assert node.place == "postgresql+psycopg://me@db/shop?password=********&sslmode=require"
+    assert "hunter2" not in repr(node)
     with pytest.raises(ConfigError) as raised:
         read({"ROLE": "master", "URL": "postgresql//me:hunter2@db/shop"})
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("debug", "options", "shown"), [(False, {}, 0), (True, {}, 1), (False, {"hide_parameters": False}, 1)]
+)
+def test_the_values_of_a_statement_that_fails_are_shown_in_debug_alone(
+    debug: bool, options: dict[str, Any], shown: int
+) -> None:
+    (node,) = read(
+        {"ROLE": "master", "URL": "sqlite://"},
+        DEBUG=debug,
+        SQLALCHEMY_CONFIGURATION={f"sqlalchemy.{name}": value for name, value in options.items()},
+    )
+    engine = Node(node).engine
+    with engine.connect() as connection, pytest.raises(OperationalError) as raised:
+        connection.execute(text("INSERT INTO nowhere VALUES (:password)"), {"password": "hunter2"})
+    engine.dispose()
+    assert str(raised.value).count("hunter2") == shown

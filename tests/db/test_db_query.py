@@ -74,6 +74,23 @@ def test_a_page_that_is_not_there(here: None) -> None:
     assert Item.Q.filter_by(name="nothing").paginate(page=1, per_page=5, default=None).items == []
 
 
+def test_a_page_far_beyond_the_end(backend: Backend) -> None:
+    """Its number comes from the client's address, and may be none that the database takes."""
+    page = 10**30
+
+    async def native() -> list[Item]:
+        async with Item.async_session() as session:
+            found = await paginate(session, select(Item).order_by(Item.id), page)
+        await Connector.aclose()
+        return list(found.items)
+
+    with settings.override(PROJECT_PATH="/", DATABASE_CONNECTION=backend.conf().DATABASE_CONNECTION):
+        found = Item.Q.order_by(Item.id).paginate(page)
+        assert (found.items, found.page, found.total) == ([], page, 0)
+        Item.session.remove()
+        assert asyncio.run(native()) == []
+
+
 @pytest.mark.parametrize("per_page", [0, -1])
 def test_a_page_has_at_least_one_item(here: None, per_page: int) -> None:
     for query in (Item.Q, Item.Q.all()):

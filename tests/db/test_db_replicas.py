@@ -14,7 +14,9 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, InternalError
 
 from support.postgres_servers import PostgresServer, running_replica
+from support.processes import free_port
 from tornadopy.conf import Settings, settings
+from tornadopy.db.basedb import database
 from tornadopy.db.connector import Connector
 from tornadopy.decorators.async_execute import async_execute
 from tornadopy.handler import WebHandler
@@ -113,6 +115,18 @@ def test_where_a_statement_goes_and_where_reads_go_after_it(
     """After a write a request's reads go to the primary; the next request reads from the replica again."""
     first, second = ask(stale, [("/(.*)", Sync)], f"/{step}", "/nothing")
     assert first == {"before": ["old"], "between": between, "after": after}
+    assert second["before"] == ["old"]
+
+
+def test_models_read_what_has_been_written_by_basedb(stale: Settings) -> None:
+    class Mixed(WebHandler):
+        def get(self) -> None:
+            before = names()
+            database().insert("items", name="by hand")
+            self.write({"before": before, "after": names()})
+
+    first, second = ask(stale, [("/", Mixed)], "/", "/")
+    assert first == {"before": ["old"], "after": ["old", "new", "by hand"]}
     assert second["before"] == ["old"]
 
 
@@ -352,6 +366,47 @@ def test_without_an_application_a_read_brings_a_replica_back(
             Item.session.remove()
             Connector.dispose()
     assert "does not answer" in caplog.text
+
+
+def test_slaves_that_take_long_to_fail_are_asked_once_each(
+    postgres: Backend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without pings: when the last one has failed, the first one's time to be asked again has come."""
+    monkeypatch.setattr("tornadopy.db.replicas.RETRY", 0.0)
+    away = {**postgres.connection, "ROLE": "slave", "PORT": free_port()}
+    conf = postgres.conf(away, away)
+    with settings.override(PROJECT_PATH="/", DATABASE_CONNECTION=conf.DATABASE_CONNECTION):
+        assert not Item.session.scalar(ON_REPLICA)
+        Item.session.remove()
+        Connector.dispose()
+    assert caplog.text.count("does not answer") == 2
+
+
+def test_a_cancelled_query_says_nothing_of_the_server(server: Backend) -> None:
+    """Its connection is given up; the server stays in, and nothing is logged."""
+    conf = server.conf()
+
+    async def main() -> None:
+        node = Connector.conn_pool["default"].master
+        sleep = {"mariadb": "SELECT SLEEP(30)", "postgres": "SELECT pg_sleep(30)"}[server.name]
+
+        async def work() -> None:
+            async with Item.async_session() as session:
+                session.add(Item(name="never"))
+                await session.flush()
+                await session.execute(text(sleep))
+
+        task = asyncio.create_task(work())
+        await until(lambda: bool(server.in_use()), "the query's arrival")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert node.out_since is None
+        assert not checked_out(Connector.conn_pool)
+        await Connector.aclose()
+
+    with settings.override(PROJECT_PATH="/", DATABASE_CONNECTION=conf.DATABASE_CONNECTION):
+        asyncio.run(main())
 
 
 # Pings

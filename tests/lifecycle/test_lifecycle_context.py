@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import weakref
+from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -13,9 +14,11 @@ import pytest
 
 from support.hooks import hook
 from support.server import make_application, serving, wait_for
-from tornadopy.context import current_request, request_context
+from support.websocket import receive_frame, send_frame, shake_hands
+from tornadopy.context import Scope, current_request, request_context
 from tornadopy.decorators.async_execute import async_execute
 from tornadopy.handler import WebHandler
+from tornadopy.websocket import WebSocketHandler
 
 # For tests whose errors are logged as well; what is logged is the matter of others.
 logs = pytest.mark.usefixtures("caplog")
@@ -308,3 +311,71 @@ def test_closers_run_in_reverse_each_of_them(is_async: bool, caplog: pytest.LogC
         wait_for(lambda: "first" in order, "the closers")
     assert order == ["endcall", "returned", "third", "second", "first"]
     assert sum(each.exc_info is not None for each in caplog.records) == 1
+
+
+class Threads(list[Any]):
+    """The closers of a scope, with what another thread does to them in between."""
+
+    def __init__(self, scope: Scope, *, is_taken: bool) -> None:
+        super().__init__()
+        self._scope, self._is_taken = scope, is_taken
+
+    def append(self, closer: Any) -> None:
+        super().append(closer)
+        self._scope.is_ended = True
+
+    def remove(self, closer: Any) -> None:
+        if self._is_taken:
+            super().pop()()
+        super().remove(closer)
+
+    def pop(self, *_index: Any) -> Any:
+        found = super().pop()
+        found()
+        raise IndexError  # somebody else has been quicker
+
+
+def test_a_closer_that_comes_while_its_scope_ends_is_called_or_refused() -> None:
+    """Never neither, and nothing else comes of it, whichever of the two threads is the quicker one."""
+    called: list[str] = []
+    for is_taken in (True, False):
+        scope = Scope()
+        scope._closers = Threads(scope, is_taken=is_taken)
+        with nullcontext() if is_taken else pytest.raises(RuntimeError, match="the request has ended"):
+            scope.on_end(lambda: called.append("called"))
+        assert called == ["called"]
+        assert not scope.has_opened
+    scope = Scope()
+    scope._closers = Threads(scope, is_taken=False)
+    list.append(scope._closers, lambda: called.append("again"))
+    asyncio.run(scope.end())
+    assert (called, scope.is_ended) == (["called", "again"], True)
+
+
+def test_what_a_thread_opens_at_the_end_of_a_message_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+
+    class Late(Scope):
+        """A message, for which a thread opens something when it has been found to have opened nothing."""
+
+        is_asked = False
+
+        @property
+        def has_opened(self) -> bool:
+            found = super().has_opened
+            if not self.is_asked:
+                self.is_asked = True
+                self.on_end(lambda: closed.append("closed"))
+            return found
+
+    class Socket(WebSocketHandler):
+        def on_message(self, message: str | bytes) -> None:
+            self.write_message(message)
+
+    with serving(make_application([("/", Socket)])) as site, site.connect() as client:
+        shake_hands(client, "/")
+        monkeypatch.setattr("tornadopy.websocket.Scope", Late)
+        send_frame(client, b"hello", 1)
+        assert receive_frame(client)[1] == b"hello"
+        wait_for(lambda: closed == ["closed"], "the closer")
+        monkeypatch.undo()

@@ -274,6 +274,15 @@ class TestErrors:
         assert "cannot import the models blog.models" in line
         assert "nothing_like_this" in line
 
+    @pytest.mark.parametrize("command", ["syncdb", "makemigrations"])
+    def test_models_that_no_table_can_be_made_of(self, project: Path, command: str) -> None:
+        column = "    other: Mapped[int] = mapped_column(ForeignKey('nowhere.id'))\n"
+        models = MODELS.replace("import String", "import ForeignKey, String") + column
+        write_files(project, {"blog/models.py": models})
+        line = failed(command, cwd=project)
+        assert "connection 'default'" in line
+        assert "could not find table 'nowhere'" in line
+
     def test_a_package_of_models_with_an_error(self, project: Path) -> None:
         (project / "blog" / "models.py").unlink()
         write_files(project, {"blog/models/__init__.py": "", "blog/models/x/__init__.py": "1 / 0\n"})

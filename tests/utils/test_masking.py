@@ -45,6 +45,11 @@ class TestIsSecret:
         assert is_secret(word.upper())
         assert is_secret(f"my_{word.title()}_1")
 
+    def test_the_name_that_basedb_has_for_a_password_is_secret_by_itself(self) -> None:
+        assert is_secret("pw")
+        assert mask_source('db = database(dbn="mysql", pw="hunter2")') == f'db = database(dbn="mysql", pw="{MASK}")'
+        assert not is_secret("pw_changed")
+
     @pytest.mark.parametrize("name", ["", "host", "DEBUG", "user", "session_name", "pass", "auth"])
     def test_other_names_are_not_secret(self, name: str) -> None:
         assert not is_secret(name)

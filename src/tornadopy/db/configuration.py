@@ -18,9 +18,9 @@ import sqlalchemy
 
 from tornadopy.conf import Settings
 from tornadopy.db.drivers import choose_drivers, missing_driver
-from tornadopy.db.options import engine_options
+from tornadopy.db.options import PREFIX, engine_options
 from tornadopy.exceptions import ConfigError
-from tornadopy.utils.masking import mask_url
+from tornadopy.utils.masking import mask_query
 from tornadopy.utils.suggest import nearest
 
 __all__ = ["NodeConfig", "read_connection", "read_connections"]
@@ -46,9 +46,9 @@ class NodeConfig:
 
     path: str
     role: str
-    url: sqlalchemy.URL
+    url: sqlalchemy.URL = field(repr=False)
     options: Mapping[str, Any] = field(repr=False)
-    async_url: sqlalchemy.URL | None
+    async_url: sqlalchemy.URL | None = field(repr=False)
     async_options: Mapping[str, Any] = field(repr=False)
     notes: tuple[str, ...] = ()
 
@@ -60,7 +60,7 @@ class NodeConfig:
     @property
     def place(self) -> str:
         """The server's address, without the password."""
-        return mask_url(self.url.render_as_string(hide_password=True))
+        return mask_query(self.url.render_as_string(hide_password=True))
 
 
 def read_connections(conf: Settings) -> Mapping[str, tuple[NodeConfig, ...]]:
@@ -107,8 +107,10 @@ def read_connection(conf: Settings, path: str, connection: Mapping[str, Any]) ->
     async_url = url.set(drivername=drivers.asynchronous) if drivers.asynchronous else None
     url = url.set(drivername=drivers.synchronous)
     _check_dialect(path, url)
-    options = engine_options(url, conf.SQLALCHEMY_CONFIGURATION)
-    async_options = engine_options(async_url, conf.SQLALCHEMY_CONFIGURATION, is_async=True) if async_url else None
+    # SECURITY: SQLAlchemy would write the values of a statement that fails into its error, and so into the log.
+    wanted = {f"{PREFIX}hide_parameters": not conf.DEBUG, **conf.SQLALCHEMY_CONFIGURATION}
+    options = engine_options(url, wanted)
+    async_options = engine_options(async_url, wanted, is_async=True) if async_url else None
     return NodeConfig(
         path=path,
         role=connection["ROLE"],

@@ -6,7 +6,7 @@ Called by the command ``syncdb``.
 from __future__ import annotations
 
 from sqlalchemy import inspect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tornadopy.db.connector import Database
 from tornadopy.exceptions import DatabaseError
@@ -19,7 +19,7 @@ def create_missing(database: Database) -> list[str]:
     """Create the tables of *database* that are missing, and return their names.
 
     Raises:
-        DatabaseError: The database does not answer, or refuses.
+        DatabaseError: The database does not answer, or refuses, or cannot have such tables.
     """
     try:
         before = inspect(database.master.engine)
@@ -30,4 +30,6 @@ def create_missing(database: Database) -> list[str]:
     except DBAPIError as exc:
         place = database.master.config.place
         raise DatabaseError(f"connection {database.name!r}: {place}: {mask_text(str(exc.orig))}") from exc
+    except SQLAlchemyError as exc:  # a model that this database cannot have, or a key to a table that is not there
+        raise DatabaseError(f"connection {database.name!r}: {mask_text(str(exc))}") from exc
     return [table.fullname for table in missing]

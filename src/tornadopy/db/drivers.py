@@ -110,7 +110,8 @@ def _missing(path: str, wanted: str, what: str) -> MissingExtraError:
     kind = wanted.lower().partition("+")[0]
     backend = _BACKENDS.get(_OLD_NAMES.get(kind, kind))
     if backend is None:
-        return MissingExtraError(f"{path}: there is no {what} for {wanted!r}; use the synchronous one in threads")
+        advice = "install the package that brings it" if what == "driver" else "use the synchronous one in threads"
+        return MissingExtraError(f"{path}: there is no {what} for {wanted!r}; {advice}")
     known = backend.synchronous if what == "driver" else backend.asynchronous
     names = " or ".join(_DISTRIBUTIONS.get(name, name) for name in known)
     return MissingExtraError(

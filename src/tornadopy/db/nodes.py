@@ -216,8 +216,11 @@ class Node:
             self._prepare(engine)
 
     def _notice(self, context: ExceptionContext) -> None:
-        # A connection that breaks or cannot be made says that the server is away; one that went stale does not.
-        if not self._is_quiet and not context.is_pre_ping and (context.is_disconnect or context.connection is None):
+        # A connection that breaks or cannot be made says that the server is away. One that went stale does not, nor one
+        # that is given up since the task that waited for it has been cancelled.
+        is_broken = context.is_disconnect or context.connection is None
+        is_of_the_server = isinstance(context.original_exception, Exception) and not context.is_pre_ping
+        if is_broken and is_of_the_server and not self._is_quiet:
             self.mark_out()
 
     def _open_memory(self) -> None:

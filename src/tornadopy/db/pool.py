@@ -24,7 +24,7 @@ class NeverOnTheLoopPool(QueuePool):
     """
 
     def _do_get(self) -> ConnectionPoolEntry:
-        # NOTE: there is no public place between "none is free" and "wait for one"; tests/db/test_db_pool.py holds this.
+        # NOTE: there is no public place between "none is free" and "wait for one"; tests/db/test_db_loop.py holds this.
         if not is_on_event_loop():
             return super()._do_get()
         try:

@@ -63,11 +63,13 @@ class ModelQuery(Query[T]):
             ArgumentError: *per_page* is less than 1.
         """
         total = self.enable_assertions(False).order_by(None).count()
-        if not is_there(page, page_count(total, per_page)):
+        pages = page_count(total, per_page)
+        if not is_there(page, pages):
             if default is not MISSING:
                 return default
             page = max(page, 1)
-        items = self.limit(per_page).offset((page - 1) * per_page).all()
+        # NOTE: an offset beyond the end may be one beyond what the database takes for a number.
+        items = self.limit(per_page).offset((page - 1) * per_page).all() if is_there(page, pages) else []
         return Pagination(
             items, page=page, per_page=per_page, total=total, turn=lambda number: self.paginate(number, per_page)
         )

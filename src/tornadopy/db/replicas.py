@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,11 +41,16 @@ class Replicas:
     def __iter__(self) -> Iterator[Node]:
         return iter((self.master, *self.slaves))
 
-    def reader(self) -> Node:
-        """Return the server for the next reads."""
+    def reader(self, *, without: Collection[Node] = ()) -> Node:
+        """Return the server for the next reads.
+
+        Args:
+            without: Slaves that have just not answered. Asking each of them may take longer than `RETRY`, so that the
+                first of them would be asked again and again.
+        """
         if not self.slaves:
             return self.master
-        fit = [node for node in self.slaves if self._may_serve(node)]
+        fit = [node for node in self.slaves if node not in without and self._may_serve(node)]
         return fit[next(self._turns) % len(fit)] if fit else self.master
 
     def _may_serve(self, node: Node) -> bool:

@@ -129,21 +129,25 @@ class RoutingSession(Session):
     def _connection_for_bind(self, engine: Engine | Connection, *args: Any, **kwargs: Any) -> Connection:
         # NOTE: the one place where a session checks a connection out; a read whose slave is gone asks the next one.
         # tests/db/test_db_replicas.py holds this.
+        silent: set[Node] = set()
         while True:
             try:
                 return super()._connection_for_bind(engine, *args, **kwargs)
             except DBAPIError:
-                instead = self._instead_of(engine)
+                instead = self._instead_of(engine, silent)
                 if instead is None:
                     raise
                 engine = instead
 
-    def _instead_of(self, engine: Engine | Connection) -> Engine | None:
+    def _instead_of(self, engine: Engine | Connection, silent: set[Node]) -> Engine | None:
+        """Return the engine to ask instead of *engine*, if that is of a slave which is away; add this to *silent*."""
         for name, node in self._readers.items():
             if node.out_since is not None and self._engine_of(node) is engine:
                 database = self.database if name == self.database.name else self.database.others[name]
                 if node is not database.master:
-                    return self._engine_of(self._reader(database))
+                    silent.add(node)
+                    instead = self._readers[name] = database.replicas.reader(without=silent)
+                    return self._engine_of(instead)
         return None
 
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar, cast, overload
 
 from sqlalchemy.orm import Session, SessionTransaction
 from tornado.gen import is_coroutine_function
+from tornado.web import Finish
 
 from tornadopy.context import Scope, current_message, current_request, current_scope
 from tornadopy.db import scope
@@ -59,9 +60,10 @@ def atomic(work: Any = None, /, *, using: Any = "default") -> Any:
 
         async with atomic(using="shop") as session: ...
 
-    It fails with any error, and with an answer of a status of 500 and above. Blocks lie within each other: an inner one
-    is a savepoint. Everything in it goes to the master. An asynchronous block has two transactions: that of
-    ``Model.async_session()``, and that of ``Model.session`` in threads and functions, if it is used.
+    It fails with any error, and with an answer of a status of 500 and above; Tornado's ``Finish`` is no error. Blocks
+    lie within each other: an inner one is a savepoint. Everything in it goes to the master. An asynchronous block has
+    two transactions: that of ``Model.async_session()``, and that of ``Model.session`` in threads and functions, if it
+    is used.
 
     Args:
         work: A function, a method, or a handler class, whose ``get``, ``post``, … are meant; or a connection's name.
@@ -101,7 +103,7 @@ class Atomic:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._blocks.pop().end(error)
+        self._blocks.pop().end(_failure(error))
 
     async def __aenter__(self) -> ScopedAsyncSession:
         block = _AsyncBlock(self._using)
@@ -112,7 +114,7 @@ class Atomic:
     async def __aexit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        await self._async_blocks.pop().end(error)
+        await self._async_blocks.pop().end(_failure(error))
 
     def __call__(self, work: F) -> F:
         """Return *work* with a transaction around each call."""
@@ -166,6 +168,11 @@ def _drop(result: Any) -> None:
         if hasattr(result, end):
             getattr(result, end)()
             return
+
+
+def _failure(error: BaseException | None) -> BaseException | None:
+    """Return *error*, unless it is Tornado's way to say that the answer is complete."""
+    return None if isinstance(error, Finish) else error
 
 
 def _has_failed(error: BaseException | None) -> bool:

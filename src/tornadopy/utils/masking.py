@@ -65,12 +65,12 @@ def is_secret(name: str) -> bool:
 
     Returns:
         True if the name contains, in any case, one of: secret, password, passwd, token, key, cookie, authorization,
-        credential, dsn.
+        credential, dsn; or if it is pw, as an argument of `tornadopy.db.basedb.database` is called.
 
     .. versionadded:: 2.0
     """
     folded = name.casefold()
-    return any(word in folded for word in _SECRET_WORDS)
+    return folded == "pw" or any(word in folded for word in _SECRET_WORDS)
 
 
 def mask_url(text: str) -> str:

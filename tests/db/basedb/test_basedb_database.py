@@ -367,6 +367,15 @@ def test_values_come_back_as_they_were(db: Database, value: Any) -> None:
     assert db.select(table).first()[column] == value
 
 
+def test_a_table_that_is_made_later(db: Database) -> None:
+    """An insertion that came too early leaves nothing behind: the new row's id is told."""
+    with pytest.raises(sqlalchemy.exc.DBAPIError):
+        db.insert("later", name="a")
+    key = {"sqlite": "INTEGER", "postgresql": "SERIAL"}.get(db.dbn, "INTEGER AUTO_INCREMENT")
+    db.query(f"CREATE TABLE later (id {key} PRIMARY KEY, name VARCHAR(10))")
+    assert db.insert("later", name="a") == 1
+
+
 def test_values_that_not_every_driver_knows(db: Database) -> None:
     """Dates, decimals and UUIDs; a text is as good as a date where the database says so."""
     db.insert("notes", code="a", seen=datetime(2024, 2, 3, 4, 5, 6))  # noqa: DTZ001 - the column knows no zone

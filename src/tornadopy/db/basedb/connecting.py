@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError as UnreadableURL
 
 from tornadopy.conf import settings
+from tornadopy.db import scope
 from tornadopy.db.basedb.database import Database
 from tornadopy.db.configuration import MASTER, read_connection
 from tornadopy.db.connector import Connector, make_node
@@ -84,7 +85,10 @@ class _Named:
         self._name = name
 
     def node(self) -> Node:
-        return _served(Connector.conn_pool[self._name].master)
+        database = Connector.conn_pool[self._name]
+        if database.slaves:
+            scope.sessions().pin(database.name)  # models read what has been written here
+        return _served(database.master)
 
 
 class _Own:

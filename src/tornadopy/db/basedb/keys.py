@@ -36,16 +36,16 @@ class KeyColumns:
             return None
         known = (str(connection.engine.url), str(table))
         if known not in self._found:
-            self._found[known] = self._look_up(connection, table)
+            try:
+                self._found[known] = self._look_up(connection, table)
+            except NoSuchTableError:
+                return None  # the insertion itself says so; the table may be made later
         return self._found[known]
 
     def _look_up(self, connection: Connection, table: Any) -> SQLName | None:
         names = [item for item in read_table(table).items if isinstance(item, SQLName)]
         path = [part for name in names for part in _stored(connection, name)]
-        try:
-            key = inspect(connection).get_pk_constraint(path[-1], path[-2] if len(path) > 1 else None)
-        except NoSuchTableError:
-            return None  # the insertion itself says so
+        key = inspect(connection).get_pk_constraint(path[-1], path[-2] if len(path) > 1 else None)
         columns = key["constrained_columns"]
         return SQLName(columns, quoted=True) if len(columns) == 1 else None
 

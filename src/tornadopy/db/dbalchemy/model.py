@@ -114,12 +114,15 @@ async def paginate(
     """
     counted = select(func.count()).select_from(statement.order_by(None).subquery())
     total = await session.scalar(counted) or 0
-    if not is_there(page, page_count(total, per_page)):
+    pages = page_count(total, per_page)
+    if not is_there(page, pages):
         if default is not MISSING:
             return default
         page = max(page, 1)
+    # NOTE: an offset beyond the end may be one beyond what the database takes for a number.
+    window = statement.limit(per_page).offset((page - 1) * per_page)
     return Pagination(
-        await _fetch(session, statement.limit(per_page).offset((page - 1) * per_page)),
+        await _fetch(session, window) if is_there(page, pages) else [],
         page=page,
         per_page=per_page,
         total=total,
