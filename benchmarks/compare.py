@@ -65,8 +65,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     names = ", ".join(each.name for each in CASES)
     parser.add_argument("--quick", action="store_true", help="few and short rounds, fewer idle connections")
-    parser.add_argument("--case", type=_list, metavar="NAME,…", help=f"only these cases, of {names}")
-    parser.add_argument("--peers", type=_list, metavar="NAME,…", help=f"only these, of {', '.join(peers.ROWS)}")
+    parser.add_argument("--case", type=name_list, metavar="NAME,…", help=f"only these cases, of {names}")
+    parser.add_argument("--peers", type=name_list, metavar="NAME,…", help=f"only these, of {', '.join(peers.ROWS)}")
     parser.add_argument("--rounds", type=int, help=f"{FULL.rounds} if not given, {QUICK.rounds} with --quick")
     parser.add_argument("--seconds", type=float, help=f"of a turn; {FULL.seconds:g}, {QUICK.seconds:g} with --quick")
     parser.add_argument("--requests", type=int, help=f"at most, in a turn; {FULL.requests}")
@@ -84,18 +84,20 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             parser.error(f"--{name} must be more than 0")
     if options.docs is not None and not (options.docs / PAGE).is_file():
         parser.error(f"--docs: there is no {options.docs / PAGE}; the figures go between the markers of such a page")
-    options.cases = _chosen(parser, "--case", options.case, {each.name: each for each in CASES})
-    options.rows = list(_chosen(parser, "--peers", options.peers, {name: name for name in peers.ROWS}))
+    options.cases = chosen(parser, "--case", options.case, {each.name: each for each in CASES})
+    options.rows = list(chosen(parser, "--peers", options.peers, {name: name for name in peers.ROWS}))
     return options
 
 
-def _list(text: str) -> list[str]:
+def name_list(text: str) -> list[str]:
+    """Return the names of an option."""
     return [each.strip() for each in text.split(",") if each.strip()]
 
 
-def _chosen(
+def chosen(
     parser: argparse.ArgumentParser, option: str, wanted: list[str] | None, known: dict[str, Named]
 ) -> list[Named]:
+    """Return what the names of an option mean; all that is *known* without it."""
     unknown = [each for each in wanted or () if each not in known]
     if unknown or wanted == []:
         parser.error(f"{option}: there is no {', '.join(unknown) or 'name'}; known are {', '.join(known)}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +59,8 @@ class LoadCase(Case):
 
     Attributes:
         request: What is sent.
-        answers: The bodies that are right; more than one where JSON may be written in more than one way.
+        answers: Return the bodies that are right for a number; more than one where JSON may be written in more than
+            one way.
         content_type: How the answer's type begins.
         connections: How many.
         pipeline: How many requests are sent at once on each.
@@ -67,7 +68,7 @@ class LoadCase(Case):
     """
 
     request: Numbered = field(kw_only=True)
-    answers: tuple[Numbered, ...] = field(kw_only=True)
+    answers: tuple[Callable[[bytes], bytes], ...] = field(kw_only=True)
     content_type: str = field(kw_only=True)
     connections: int = 16
     pipeline: int = 1

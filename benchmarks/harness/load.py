@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from harness import processes, wire
-from harness.cases import CASES, FIRST, LoadCase
+from harness.cases import FIRST, LoadCase
 
 IDLE_SECONDS = 20.0
 _OK = b"HTTP/1.1 200"
@@ -35,7 +35,7 @@ class Job:
     """What the load generator is to do in one turn.
 
     Attributes:
-        case: The name of the case.
+        case: The case.
         spelling: Which of its answers this server gives.
         port: Of the server.
         pids: Its processes.
@@ -43,7 +43,7 @@ class Job:
         requests: No more than that.
     """
 
-    case: str
+    case: LoadCase
     spelling: int
     port: int
     pids: tuple[int, ...]
@@ -84,8 +84,7 @@ def run(job: Job) -> Turn:
     Raises:
         WrongAnswerError: An answer is not the expected one, or does not come.
     """
-    case = next(each for each in CASES if each.name == job.case)
-    assert isinstance(case, LoadCase)
+    case = job.case
     with Load(case, job.spelling, job.port) as load:
         load.run(job.seconds, case.connections * case.pipeline)
         load.latencies.clear()

@@ -176,7 +176,7 @@ class Bench:
             for name in names[turn:] + names[:turn]:
                 self._show(f"{case.title}: round {number + 1} of {self._effort.rounds}, {servers[name].peer.title}")
                 job = load.Job(
-                    case=case.name,
+                    case=case,
                     spelling=self._spellings[name, case.name],
                     port=servers[name].port,
                     pids=tuple(pids[name]),

@@ -80,12 +80,30 @@ def spread(values: Sequence[float]) -> float:
     return (upper - lower) / middle
 
 
-def document(results: Results, peers: Sequence[Peer], cases: Sequence[Case], machine: dict[str, Any]) -> str:
-    """Return the tables of a run."""
+def document(
+    results: Results,
+    peers: Sequence[Peer],
+    cases: Sequence[Case],
+    machine: dict[str, Any],
+    *,
+    baseline: str = BASELINE,
+    glance: Sequence[str] = GLANCE,
+) -> str:
+    """Return the tables of a run.
+
+    Args:
+        results: The figures.
+        peers: The frameworks, in the order of the tables.
+        cases: The cases.
+        machine: What `environment` has returned.
+        baseline: The name of the framework that the others are compared to.
+        glance: The names of the cases that the first table has.
+    """
     parts = [_conditions(machine), _peers(peers)]
-    if any(name in results for name in GLANCE):
-        parts.append(_glance(results, peers, cases))
-    parts += [f"### {case.title}\n\n{table(case, results, peers)}" for case in cases]
+    shown = [each for each in cases if each.name in glance]
+    if shown:
+        parts.append(_glance(results, peers, shown, baseline))
+    parts += [f"### {case.title}\n\n{table(case, results, peers, baseline)}" for case in cases]
     return "\n\n".join(parts) + "\n"
 
 
@@ -108,18 +126,21 @@ def _peers(peers: Sequence[Peer]) -> str:
     return "### Who takes part\n\n" + _markdown(("", "server", "JSON", "templates", "versions", "set-up"), rows, left=6)
 
 
-def _glance(results: Results, peers: Sequence[Peer], cases: Sequence[Case]) -> str:
-    shown = [each for each in cases if each.name in GLANCE]
+def _title(peers: Sequence[Peer], baseline: str) -> str:
+    return next((each.title for each in peers if each.name == baseline), baseline.capitalize())
+
+
+def _glance(results: Results, peers: Sequence[Peer], shown: Sequence[Case], baseline: str) -> str:
     rows = []
     for peer in peers:
         cells = []
         for case in shown:
-            figures, baseline = results[case.name].get(peer.name), results[case.name].get(BASELINE)
-            cells.append("-" if figures is None else _cost(figures, baseline))
+            figures, compared = results[case.name].get(peer.name), results[case.name].get(baseline)
+            cells.append("-" if figures is None else _cost(figures, compared))
         rows.append((peer.title, *cells))
     lead = (
         "### At a glance\n\nMicroseconds of the server's processor time for a request; in brackets, how many times as "
-        "much work it does in that time as Tornado.\n\n"
+        f"much work it does in that time as {_title(peers, baseline)}.\n\n"
     )
     return lead + _markdown(("", *(each.title for each in shown)), rows)
 
@@ -129,17 +150,17 @@ def _cost(figures: Figures, baseline: Figures | None) -> str:
     return f"{_cpu(figures):.1f}{against}"
 
 
-def table(case: Case, results: Results, peers: Sequence[Peer]) -> str:
+def table(case: Case, results: Results, peers: Sequence[Peer], baseline: str = BASELINE) -> str:
     """Return the table of one case, the frameworks from the cheapest to the dearest."""
     rows = results[case.name]
-    baseline = rows.get(BASELINE)
+    compared, title = rows.get(baseline), _title(peers, baseline)
     if isinstance(case, LoadCase):
-        heads, lines = _load_table(rows, baseline, results.get(case.base, {}))
+        heads, lines = _load_table(rows, compared, results.get(case.base, {}), title)
     elif isinstance(case, IdleCase):
-        heads, lines = _idle_table(rows, baseline)
+        heads, lines = _idle_table(rows, compared, title)
     else:
         assert isinstance(case, StartCase)
-        heads, lines = _start_table(rows, baseline)
+        heads, lines = _start_table(rows, compared, title)
     titles = {each.name: each.title for each in peers}
     found = [(titles[name], *cells) for name, *cells in lines]
     missing = [(each.title, f"({each.lacks[case.name]})") for each in peers if case.name in each.lacks]
@@ -150,8 +171,17 @@ Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 """The heads of a table, and its lines, which begin with the name of the framework."""
 
 
-def _load_table(rows: dict[str, Figures], baseline: Figures | None, base: dict[str, Figures]) -> Table:
-    heads = ["", "CPU µs a request", "spread", "speed against Tornado", "requests/s", "p50 ms", "p99 ms", "peak MiB"]
+def _load_table(rows: dict[str, Figures], baseline: Figures | None, base: dict[str, Figures], compared: str) -> Table:
+    heads = [
+        "",
+        "CPU µs a request",
+        "spread",
+        f"speed against {compared}",
+        "requests/s",
+        "p50 ms",
+        "p99 ms",
+        "peak MiB",
+    ]
     if base:
         heads.insert(3, "times its own base")
     lines = []
@@ -174,8 +204,8 @@ def _load_table(rows: dict[str, Figures], baseline: Figures | None, base: dict[s
     return tuple(heads), lines
 
 
-def _idle_table(rows: dict[str, Figures], baseline: Figures | None) -> Table:
-    heads = ("", "KiB a connection", "times Tornado's", "peak MiB")
+def _idle_table(rows: dict[str, Figures], baseline: Figures | None, compared: str) -> Table:
+    heads = ("", "KiB a connection", f"times {compared}'s", "peak MiB")
     lines = []
     for name, figures in sorted(rows.items(), key=lambda row: _idle(row[1])):
         against = "" if baseline is None or not _idle(baseline) else f"{_idle(figures) / _idle(baseline):.2f}"
@@ -183,8 +213,8 @@ def _idle_table(rows: dict[str, Figures], baseline: Figures | None) -> Table:
     return heads, lines
 
 
-def _start_table(rows: dict[str, Figures], baseline: Figures | None) -> Table:
-    heads = ("", "CPU ms", "spread", "times Tornado's", "ms to the first answer", "peak MiB")
+def _start_table(rows: dict[str, Figures], baseline: Figures | None, compared: str) -> Table:
+    heads = ("", "CPU ms", "spread", f"times {compared}'s", "ms to the first answer", "peak MiB")
     lines = []
     for name, figures in sorted(rows.items(), key=lambda row: _cpu(row[1])):
         cells = (

@@ -138,7 +138,7 @@ def test_a_wrong_answer_ends_the_run(respond: Callable[[list[bytes]], list[bytes
 
 def test_a_turn_says_what_it_took() -> None:
     with server(lambda numbers: [b"".join(map(answer, bodies(numbers)))]) as port:
-        turn = load.run(load.Job("path", 0, port, (os.getpid(),), 60.0, 50))
+        turn = load.run(load.Job(case(connections=16), 0, port, (os.getpid(),), 60.0, 50))
     assert turn.answered == 50
     assert turn.cpu >= turn.own_cpu > 0
     assert 0 < turn.p50 <= turn.p99
