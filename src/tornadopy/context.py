@@ -94,6 +94,11 @@ class Scope:
         """Run the closers, each of them even if another fails."""
         await self._end_after(self._run_closers())
 
+    def end_now(self) -> Awaitable[None] | None:
+        """Run the closers as far as nothing has to be waited for; return what is to be awaited, if anything."""
+        waiting = self._run_closers()
+        return None if waiting is None else self._end_after(waiting)
+
     def _run_closers(self) -> _Waiting | None:
         """Run closers up to the first that hands back something to await; return both."""
         while self._closers or not self.is_ended:

@@ -38,7 +38,7 @@ class WebSocketHandler(TornadoWebSocketHandler, ErrorPageHandler):
         self._kept_kwargs = kwargs
         super().__init__(application, request)
         self._opening = Scope()
-        self.context.on_end(self._opening.end)
+        self.context.on_end(self._opening.end_now)
         current_message.set(self._opening)
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
@@ -59,7 +59,7 @@ class WebSocketHandler(TornadoWebSocketHandler, ErrorPageHandler):
             super().on_connection_close()
             return
         closing = Scope()
-        self.context.on_end(closing.end)
+        self.context.on_end(closing.end_now)
         token = current_message.set(closing)
         try:
             super().on_connection_close()
