@@ -52,7 +52,7 @@ def load_models(apps: Iterable[str]) -> list[ModuleType]:
     for index, app in enumerate(apps):
         import_app(f"INSTALLED_APPS[{index}]", app)
         if importlib.util.find_spec(f"{app}.models") is not None:
-            modules += _with_submodules(import_user_module(f"{app}.models", "the models"))
+            modules += _with_submodules(import_user_module(f"{app}.models"))
     return modules
 
 
@@ -87,12 +87,12 @@ def import_app(path: str, app: str) -> ModuleType:
 def _with_submodules(module: ModuleType) -> Iterator[ModuleType]:
     yield module
     for each in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{module.__name__}.", onerror=_complain):
-        yield import_user_module(each.name, "the models")
+        yield import_user_module(each.name)
 
 
 def _complain(name: str) -> None:
     """Raise what `pkgutil` would pass over: a package that cannot be imported."""
-    import_user_module(name, "the models")
+    import_user_module(name)
 
 
 def _app_urls(path: str, app: str) -> list[Any]:

@@ -271,7 +271,7 @@ class TestErrors:
     def test_models_that_cannot_be_imported(self, project: Path) -> None:
         write_files(project, {"blog/models.py": "import nothing_like_this\n"})
         line = failed("makemigrations", cwd=project)
-        assert "cannot import the models blog.models" in line
+        assert "cannot import blog.models" in line
         assert "nothing_like_this" in line
 
     @pytest.mark.parametrize("command", ["syncdb", "makemigrations"])
