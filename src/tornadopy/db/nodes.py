@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-from tornadopy.db import sqlite
+from tornadopy.db import liveness, sqlite
 from tornadopy.db.configuration import SLAVE, NodeConfig
 from tornadopy.db.drivers import missing_async_driver, missing_driver
 from tornadopy.exceptions import ConfigError
@@ -212,6 +212,8 @@ class Node:
             sqlite.prepare(engine)
         else:
             event.listen(engine, "handle_error", self._notice)
+            if "pool_pre_ping" not in self.config.options:
+                liveness.watch(engine)
         if self._prepare is not None:
             self._prepare(engine)
 

@@ -80,7 +80,6 @@ def engine_options(url: URL, configuration: Mapping[str, Any], *, is_async: bool
     values = {name: value for name, value in asked.items() if name in known}
     notes = [_note(name, url, known) for name in asked if name not in known]
     values["connect_args"], left_out = _connect_args(url, asked.get("connect_args") or {})
-    values.setdefault("pool_pre_ping", url.get_backend_name() != "sqlite")  # a file does not go away
     return Options({**values, "poolclass": pool_class}, (*notes, *left_out))
 
 
