@@ -249,9 +249,11 @@ class Server:
         Raises:
             ServerError: The HTTP server has not been loaded.
         """
-        self._need(self.httpserver, "load_httpserver()", "start()")
-        with contextlib.suppress(asyncio.CancelledError):  # a second signal, after which nothing is waited for
-            asyncio.run(self._serve_to_the_end())
+        server = self._need(self.httpserver, "load_httpserver()", "start()")
+        own_loop = getattr(server, "new_event_loop", None)
+        # Cancelled by a second signal, after which nothing is waited for.
+        with contextlib.suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=own_loop) as runner:
+            runner.run(self._serve_to_the_end())
 
     async def _serve_to_the_end(self) -> None:
         try:

@@ -34,7 +34,7 @@ FILES = {
                 await asyncio.sleep(float(self.get_argument("wait", "0")))
                 request = self.request
                 self.write({"server": type(request.server_connection).__name__, "ip": request.remote_ip,
-                            "id": self.request_id})
+                            "id": self.request_id, "loop": type(asyncio.get_running_loop()).__module__})
 
 
         class Talk(WebSocketHandler):
@@ -63,6 +63,7 @@ def test_from_start_to_stop(tmp_path: Path) -> None:
         answer = json.loads(running.fetch("/").text)
         assert answer["server"] == "ServerConnection"
         assert answer["ip"] == "127.0.0.1"
+        assert answer["loop"] == "uvloop"
         slow = socket.create_connection(("127.0.0.1", running.port))
         slow.sendall(b"GET /?wait=0.5 HTTP/1.1\r\nHost: x\r\n\r\n")
         idle = socket.create_connection(("127.0.0.1", running.port))

@@ -67,6 +67,15 @@ class HTTPServer(TornadoHTTPServer):
             return super().start_request(server_conn, request_conn)
         return RoutedRequest(cast("Router", self.request_callback), server_conn, request_conn)
 
+    @staticmethod
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        """Return an event loop for a process that serves: uvloop's where it is installed, else asyncio's."""
+        try:
+            import uvloop  # noqa: PLC0415 - there is none for Windows
+        except ImportError:
+            return asyncio.new_event_loop()
+        return cast("asyncio.AbstractEventLoop", uvloop.new_event_loop())
+
     @classmethod
     def configurable_base(cls) -> type[Configurable]:
         """Return this class: what Tornado's is configured to be does not concern it."""
