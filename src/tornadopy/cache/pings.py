@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Mapping
 from typing import Protocol
@@ -50,8 +49,7 @@ class Pings:
         task, self._task = self._task, None
         if task is not None and task.get_loop() is asyncio.get_running_loop():
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait({task})
 
     async def _ping_forever(self, caches: Mapping[str, Pinged], intervals: Mapping[str, float]) -> None:
         loop = asyncio.get_running_loop()
