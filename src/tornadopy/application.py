@@ -260,7 +260,7 @@ class Application(tornado.web.Application):
         """Write a finished request to the log, unless a middleware does so."""
         if not self.logs_requests:
             return
-        log_function = self.settings.get("log_function")  # PERF: without another call (benchmarks/handler.py)
+        log_function = self.settings.get("log_function")  # PERF: without another call (benchmarks/handlers.py)
         if log_function is None:
             super().log_request(handler)
         else:

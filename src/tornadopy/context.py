@@ -164,7 +164,7 @@ class RequestContext(Scope):
         self.request_id_if_known: str | None = None
         variables = copy_context()
         self.variables: Context | None = variables
-        # PERF: most of what runs among them does so before the end (benchmarks/handler.py).
+        # PERF: most of what runs among them does so before the end (benchmarks/handlers.py).
         self.run = variables.run  # type: ignore[method-assign,assignment]
         self.run(current_request.set, self)
 

@@ -115,7 +115,7 @@ class HandlerDelegate(_HandlerDelegate):
         transforms: list[OutputTransform] = []
         if application.transforms:
             transforms = [*(transform(request) for transform in application.transforms), LengthCounter(handler)]
-        # PERF: most handlers wait for nothing, and a task costs as much as half of the rest (benchmarks/handler.py).
+        # PERF: most handlers wait for nothing, and a task costs as much as half of the rest (benchmarks/handlers.py).
         if (
             request.method in handler._plan.methods_at_once
             and not handler._pipeline.is_asynchronous

@@ -101,7 +101,7 @@ def plain_value(value: Any) -> Any:
 def _compile(**options: Any) -> Callable[[Any], str]:
     """Return a function that does what `json.dumps` does with *options*, without putting an encoder together each time.
 
-    PERF: halves the time of a small dictionary (benchmarks/handler.py).
+    PERF: halves the time of a small dictionary (benchmarks/handlers.py).
     """
     whole = json.JSONEncoder(**options)
     make: Any = getattr(encoder, "c_make_encoder", None)

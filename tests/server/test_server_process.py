@@ -11,7 +11,7 @@ from pathlib import Path
 
 from serving import Project
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "server.py"
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "http_server.py"
 SETTINGS = """
     HTTP_SERVER = "tornadopy.server.HTTPServer"
     INSTALLED_APPS = ["shop"]

@@ -76,7 +76,7 @@ def accepted_types(accept: str) -> list[str]:
     return list(_preferred(accept) if len(accept) <= _REMEMBERED_LENGTH else _preferred.__wrapped__(accept))
 
 
-# PERF: a client sends the same header again and again (benchmarks/handler.py, write_api).
+# PERF: a client sends the same header again and again (benchmarks/handlers.py, write_api).
 @functools.lru_cache(maxsize=128)
 def _preferred(accept: str) -> tuple[str, ...]:
     taken = [each for each in _parse(accept) if each.quality > 0]

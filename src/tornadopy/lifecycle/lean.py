@@ -4,7 +4,7 @@ Where the plan of a handler class says that it leaves alone the methods of Torna
 is taken here at once; where it does not, Tornado's code calls them one by one. What a user writes is called either way,
 and the result is the same.
 
-PERF: ``benchmarks/handler.py`` shows what this saves.
+PERF: ``benchmarks/handlers.py`` shows what this saves.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class LeanHandler(EndingHandler):
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
         """Send the response, in one go if it has not begun and may have a body.
 
-        PERF: all in one function, for calls are half of what the steps cost (benchmarks/handler.py).
+        PERF: all in one function, for calls are half of what the steps cost (benchmarks/handlers.py).
         """
         status, plan = self._status_code, self._plan
         if (

@@ -211,7 +211,7 @@ class RespondingHandler(LeanHandler):
         if self._sealed:
             self._unseal()
         try:
-            sent = LeanHandler.finish(self)  # PERF: super() costs more than a call (benchmarks/handler.py)
+            sent = LeanHandler.finish(self)  # PERF: super() costs more than a call (benchmarks/handlers.py)
             # NOTE: Tornado resolves the Future of a write with that of an earlier one; the connection knows the last.
             self._sent = getattr(self.request.connection, "_pending_write", None) or sent
             return sent

@@ -60,7 +60,7 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
             raise HTTPInputError("Invalid query string: too many fields")
 
     def __getattr__(self, name: str) -> Any:
-        # PERF: called for what is not there yet (benchmarks/server.py).
+        # PERF: called for what is not there yet (benchmarks/http_server.py).
         if name in {"arguments", "query_arguments"}:
             self.arguments = parse_qs_bytes(self.query, keep_blank_values=True) if self.query else {}
             self.query_arguments = copy.deepcopy(self.arguments)

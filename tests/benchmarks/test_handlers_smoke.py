@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "handler.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "handlers.py"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

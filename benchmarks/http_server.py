@@ -1,7 +1,7 @@
 """What tornadopy's HTTP server costs beside Tornado's: the same plain Tornado application on both, as ratios.
 
-    python benchmarks/server.py
-    python benchmarks/server.py --case delegate --rounds 200
+    python benchmarks/http_server.py
+    python benchmarks/http_server.py --case delegate --rounds 200
 
 Nothing of tornadopy but the server takes part. Each is measured on asyncio's loop and on uvloop's, and compared to
 Tornado's on the same loop. How it measures is told in ``benchmarks/README.md``.

@@ -1,7 +1,7 @@
 """What a handler costs without its server: the same application on connections that only take bytes, as ratios.
 
-    python benchmarks/handler.py
-    python benchmarks/handler.py --rounds 400 --json handler.json
+    python benchmarks/handlers.py
+    python benchmarks/handlers.py --rounds 400 --json handler.json
 
 Measured is all that lies between a request that has been read and the header block and body that the connection is
 handed: routing, context, hooks, handler, response. No socket is opened, and the making of the requests is not timed.
