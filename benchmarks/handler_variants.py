@@ -1,4 +1,4 @@
-"""What `handler.py` asks, and the applications that answer: by plain Tornado first, then by tornadopy."""
+"""What `handlers.py` asks, and the applications that answer: by plain Tornado first, then by tornadopy."""
 
 from __future__ import annotations
 
