@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from management_process import free_port, make_project, python, serving, tornadopy
+from management_process import fetch, free_port, make_project, python, serving, tornadopy
 
 NO_JINJA2 = """
 import sys
@@ -189,6 +189,7 @@ def test_a_log_folder_that_cannot_be_written_is_reported_and_stops_nothing(tmp_p
     project = make_project(tmp_path, {"file": "no folder"}, settings="LOGGING_DIR = 'file/logs'")
     port = free_port()
     with serving("-m", "tornadopy", "runserver", str(port), cwd=project, port=port) as process:
+        fetch(f"http://127.0.0.1:{port}/")  # the socket listens before the server is up
         process.terminate()
         output, _ = process.communicate(timeout=20)
     reports = [line for line in output.splitlines() if line.startswith("tornadopy: ")]
