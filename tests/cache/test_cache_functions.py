@@ -709,6 +709,35 @@ class TestSeveralProcesses:
         assert result == "from elsewhere"
         assert counter.calls == []
 
+    @pytest.mark.parametrize("caller", ["plain", "asynchronous"])
+    def test_the_value_that_was_stored_just_before_the_mark_was_free_is_taken(
+        self, counter: Counter, caller: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if caller == "plain":
+
+            @cached(60, wait=1000)
+            def compute() -> str:
+                return counter("computed here")
+        else:
+
+            @cached(60, wait=1000)
+            async def compute() -> str:
+                return counter("computed here")
+
+        key, cache = mark(compute, counter), caches["default"]
+        cache.delete(f"{key}:computing")
+        add = cache.add
+
+        def add_after_the_other(name: str, *args: Any, **kwargs: Any) -> bool:
+            if name.endswith(":computing"):
+                cache.set(key, "from elsewhere")
+            return add(name, *args, **kwargs)
+
+        monkeypatch.setattr(cache, "add", add_after_the_other)
+        assert (compute() if caller == "plain" else asyncio.run(compute())) == "from elsewhere"
+        assert counter.calls == []
+        assert f"{key}:computing" not in cache
+
 
 def mark(function: Any, counter: Counter) -> str:
     """Leave the mark of a process that computes *function*, without arguments; return the key of the result."""

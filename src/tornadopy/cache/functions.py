@@ -206,6 +206,10 @@ def _compute(recipe: Recipe[P], flight: Flight, access: Access, key: str, comput
             if value is not MISSING:
                 return value
     try:
+        # Whoever had the mark before may have stored the value since it was looked for.
+        value = access.get(key) if has_marked else MISSING
+        if value is not MISSING:
+            return value
         value = compute()
         recipe.check_result(value)
         if flight.is_wanted:
@@ -249,6 +253,9 @@ async def _acompute(
             if value is not MISSING:
                 return value
     try:
+        value = await access.aget(key) if has_marked else MISSING
+        if value is not MISSING:
+            return value
         value = await compute()
         recipe.check_result(value)
         if flight.is_wanted:
