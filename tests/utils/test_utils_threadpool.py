@@ -299,8 +299,15 @@ def test_a_forked_process_starts_threads_of_its_own(pool: ThreadPool) -> None:
 def test_an_urgent_call_does_not_wait_behind_others() -> None:
     """Each gets a thread beyond the size, if none is idle; the others keep to the size."""
     pool = ThreadPool(lambda: 2)
-    go = threading.Event()
-    busy = [pool.submit(go.wait, WAIT) for _ in range(5)]
+    go, begun = threading.Event(), threading.Semaphore(0)
+
+    def wait_here() -> bool:
+        begun.release()
+        return go.wait(WAIT)
+
+    busy = [pool.submit(wait_here) for _ in range(5)]
+    assert begun.acquire(timeout=WAIT)
+    assert begun.acquire(timeout=WAIT)
     urgent = [pool.submit_urgently(threading.get_ident) for _ in range(3)]
     assert len({each.result(WAIT) for each in urgent}) <= 3
     assert pool.active == 2
