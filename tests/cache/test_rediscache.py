@@ -28,8 +28,10 @@ from tornadopy.exceptions import ArgumentError, CacheConnectionError, ConfigErro
 
 
 class OwnParser:
+    """A parser that an option names; it has the method that the option asks for, and nothing connects with it."""
+
     def read_response(self) -> None:
-        raise NotImplementedError
+        raise AssertionError("nobody was to connect")
 
 
 SEED_OPTIONS = {
