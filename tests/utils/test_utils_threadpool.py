@@ -319,12 +319,12 @@ def test_an_urgent_call_does_not_wait_behind_others() -> None:
 
 
 def test_urgent_calls_that_wait_for_each_other_all_have_a_thread() -> None:
-    pool = ThreadPool(lambda: 1)
+    pool = ThreadPool(lambda: 1, name="pooltest")
     barrier = threading.Barrier(6)
     waiting = [pool.submit_urgently(barrier.wait, WAIT) for _ in range(6)]
     assert sorted(each.result(WAIT) for each in waiting) == list(range(6))
     assert pool.shutdown(timeout=WAIT)
-    assert not [each for each in threading.enumerate() if each.name.startswith("tornadopy_")]
+    assert threads() == []
 
 
 def test_an_urgent_call_can_be_cancelled_and_its_error_comes_out() -> None:
