@@ -10,38 +10,47 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from tornado.httputil import HTTPInputError
 
 from tornadopy.server.head import HEAD_END, RequestHeaders
 
-_UPGRADE = re.compile(rb"(?im)^upgrade:[^\r]*\r\n")
+_LINES = {version: b"POST / %b" % version.encode() for version in ("HTTP/1.0", "HTTP/1.1")}
+_UPGRADE = re.compile(rb"(?i)\r\nupgrade:[^\r]*(?=\r\n)")
 _CHUNK_OVERHEAD = 64  # bytes that may come with each chunk, as in Tornado
 _FREE_OVERHEAD = 4096  # bytes that may come with them on top
 
 
 class _Listener:
-    """What llhttp has said about a message."""
+    """What llhttp has said about the messages that it has been fed.
+
+    Attributes:
+        begun: An entry for each message that has begun.
+        is_complete: Whether the last one has come to its end.
+        is_persistent: Whether the connection may go on after it.
+        pieces: What has come of its content.
+    """
 
     parser: HttpRequestParser | None = None
 
     def __init__(self) -> None:
+        self.begun: list[None] = []
         self.is_complete = False
         self.is_persistent = False
         self.pieces: list[bytes] = []
+        self.on_message_begin: Callable[[], None] = partial(self.begun.append, None)
         self.on_body: Callable[[bytes], None] = self.pieces.append
 
-    def on_message_begin(self) -> None:
-        if self.is_complete:
+    def check_that_one_has_begun(self) -> None:
+        if len(self.begun) != 1:
             raise HTTPInputError("data after the end of the message")
-
-    def on_headers_complete(self) -> None:
-        if self.parser is not None:
-            self.is_persistent = self.parser.should_keep_alive()
 
     def on_message_complete(self) -> None:
         self.is_complete = True
+        if self.parser is not None:
+            self.is_persistent = self.parser.should_keep_alive()
 
 
 class _ChunkListener(_Listener):
@@ -83,7 +92,7 @@ class HeadReader:
         """Judge a head.
 
         Args:
-            fields: The lines of the header fields, with the empty line that ends them.
+            fields: The lines of the header fields, from the end of the request line to the empty line.
             version: ``HTTP/1.0`` or ``HTTP/1.1``.
             headers: The same fields.
 
@@ -95,31 +104,33 @@ class HeadReader:
         """
         listener = self._listener
         listener.is_complete = False
+        listener.begun.clear()
+        # NOTE: the request line is Tornado's affair; llhttp knows a fixed list of methods. None of them but CONNECT,
+        # after which no connection goes on, has a say in where a message ends.
+        line = _LINES[version]
         try:
-            self._feed(fields, version)
-        except BaseException:
+            try:
+                self._parser.feed_data(line + fields)
+            except HttpParserUpgrade:
+                # The client asks for another protocol. Until the application agrees this is HTTP (RFC 9110 §7.8), and
+                # it may have a body, which llhttp would leave out.
+                self._renew()
+                listener = self._listener
+                self._parser.feed_data(line + _UPGRADE.sub(b"", fields))
+            listener.check_that_one_has_begun()
+        except HttpParserError as error:
+            self._renew()
+            raise HTTPInputError(str(error)) from error
+        except HTTPInputError:
             self._renew()
             raise
-        listener = self._listener
         if listener.is_complete:
             if not listener.is_persistent:
                 self._renew()  # llhttp takes nothing more after "Connection: close"
             return listener.is_persistent, None
         parser = self._parser
         self._renew()
-        return listener.is_persistent, _body(parser, listener, fields, version, headers)
-
-    def _feed(self, fields: bytes, version: str) -> None:
-        # NOTE: the request line is Tornado's affair; llhttp knows a fixed list of methods. None of them but CONNECT,
-        # after which no connection goes on, has a say in where a message ends.
-        head = b"POST / %b\r\n%b" % (version.encode(), fields)
-        try:
-            _feed(self._parser, head)
-        except HttpParserUpgrade:
-            # The client asks for another protocol. Until the application agrees this is HTTP (RFC 9110 §7.8), and it
-            # may have a body, which llhttp would leave out.
-            self._renew()
-            _feed(self._parser, b"POST / %b\r\n%b" % (version.encode(), _UPGRADE.sub(b"", fields)))
+        return parser.should_keep_alive(), _body(parser, listener, fields, version, headers)
 
 
 class Body:
@@ -151,6 +162,7 @@ class Body:
         piece = received if len(received) <= self._remaining else received[: self._remaining]
         self._remaining -= len(piece)
         _feed(self._parser, piece)
+        self._listener.check_that_one_has_begun()
         if self.is_complete is not (self._remaining == 0):
             raise HTTPInputError("the length of the body is not what was said")
         return len(piece)
@@ -176,7 +188,7 @@ class ChunkedBody(Body):
         self._tail = b""  # the last three bytes of what has been fed
         self._fed = 0
         self._taken = 0
-        _feed(parser, b"POST / HTTP/1.1\r\n" + fields)
+        _feed(parser, _LINES["HTTP/1.1"] + fields)
 
     def feed(self, received: bytes) -> int:
         """Take in a part of the body; see `Body.feed`."""
@@ -185,6 +197,7 @@ class ChunkedBody(Body):
             end = self._next_cut(received, position)
             piece = received[position:end]
             _feed(self._parser, piece)
+            self._listener.check_that_one_has_begun()
             self._tail = (self._tail + piece[-3:])[-3:]
             position = end
         self._fed += position

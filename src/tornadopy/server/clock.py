@@ -30,7 +30,7 @@ class Clock:
         expire: Called when the deadline has passed.
     """
 
-    __slots__ = ("_context", "_deadline", "_expire", "_loop", "_timer")
+    __slots__ = ("_context", "_deadline", "_expire", "_loop", "_timer", "_when")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, context: Context, expire: Callable[[], None]) -> None:
         self._loop = loop
@@ -38,14 +38,14 @@ class Clock:
         self._expire: Callable[[], None] | None = expire
         self._deadline = _NEVER
         self._timer: asyncio.TimerHandle | None = None
+        self._when = _NEVER  # the timer fires
 
     def set(self, seconds: float) -> None:
         """Let the deadline pass *seconds* from now."""
         self._deadline = deadline = self._loop.time() + seconds
-        timer = self._timer
-        if timer is None or timer.when() > deadline:
-            if timer is not None:
-                timer.cancel()
+        if self._when > deadline:
+            if self._timer is not None:
+                self._timer.cancel()
             self._start(deadline)
 
     def extend(self, seconds: float, limit: float) -> None:
@@ -61,13 +61,14 @@ class Clock:
         self._expire = None
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._when = None, _NEVER
 
     def _start(self, deadline: float) -> None:
+        self._when = deadline
         self._timer = self._loop.call_at(deadline, self._look, context=self._context)
 
     def _look(self) -> None:
-        self._timer = None
+        self._timer, self._when = None, _NEVER
         if self._deadline == _NEVER or self._expire is None:
             return
         if self._loop.time() < self._deadline:

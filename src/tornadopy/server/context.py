@@ -24,9 +24,13 @@ class ConnectionContext(_HTTPRequestContext):
         transport: The connection's transport.
         protocol: The scheme, if it is not up to the connection.
         trusted_downstream: See Tornado's ``HTTPServer``.
+
+    Attributes:
+        last_host: The host that was asked last; PERF: clients repeat it, and it need not be checked again.
     """
 
     request_id: str | None = None
+    last_host: str | None = None
 
     def __init__(
         self, transport: asyncio.BaseTransport, protocol: str | None, trusted_downstream: Sequence[str] | None

@@ -5,25 +5,17 @@ Called by `tornadopy.server.protocol`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from tornado.httputil import HTTPInputError, RequestStartLine
 
 from tornadopy.server._llhttp import Body, HeadReader
 from tornadopy.server.head import HEAD_END, RequestHeaders, parse_request_line, refuse_bare_line_feed
 
+Head = tuple[RequestStartLine, RequestHeaders, bool, Body | None]
+"""What a head says: the request line, the fields, whether the connection may go on, and the body that follows."""
+
 
 class HeadTooLarge(HTTPInputError):
     """The head is longer than ``max_header_size``."""
-
-
-class Head(NamedTuple):
-    """What a head says: the request line, the fields, whether the connection may go on, and the body that follows."""
-
-    start_line: RequestStartLine
-    headers: RequestHeaders
-    is_persistent: bool
-    body: Body | None
 
 
 class Heads:
@@ -33,14 +25,14 @@ class Heads:
         reader: What judges them.
     """
 
-    __slots__ = ("_fields", "_is_persistent", "_line", "_reader", "_scanned", "_start_line")
+    __slots__ = ("_head", "_is_persistent", "_reader", "_scanned", "_start_line")
 
     _start_line: RequestStartLine
 
     def __init__(self, reader: HeadReader) -> None:
         self._reader = reader
         self._scanned = 0  # bytes of an incomplete head that have been looked at
-        self._line = self._fields = b""  # of the last request, if it had no body
+        self._head = b""  # of the last request, if it had no body
         self._is_persistent = False
 
     def find_end(self, received: bytes, limit: int) -> int:
@@ -67,18 +59,19 @@ class Heads:
         Raises:
             HTTPInputError: It is malformed.
         """
-        line, _, fields = head.partition(b"\r\n")
+        line_end = head.index(b"\r\n")
+        fields = head[line_end:]
         headers = RequestHeaders(fields)
         # PERF: clients repeat themselves. The same bytes, approved once as a request without a body, mean the same.
-        if line == self._line and fields == self._fields:
-            return Head(self._start_line, headers, self._is_persistent, None)
-        self._line = b""
-        self._start_line = start_line = parse_request_line(line)
+        if head == self._head:
+            return self._start_line, headers, self._is_persistent, None
+        self._head = b""
+        start_line = parse_request_line(head[:line_end])
         is_persistent, body = self._reader.read(fields, start_line.version, headers)
         is_persistent = is_persistent and _may_persist(start_line, headers)
         if body is None:
-            self._line, self._fields, self._is_persistent = line, fields, is_persistent
-        return Head(start_line, headers, is_persistent, body)
+            self._head, self._start_line, self._is_persistent = head, start_line, is_persistent
+        return start_line, headers, is_persistent, body
 
 
 def _may_persist(start_line: RequestStartLine, headers: RequestHeaders) -> bool:

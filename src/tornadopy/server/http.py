@@ -59,6 +59,8 @@ class HTTPServer(TornadoHTTPServer):
         self._makes_requests = (
             isinstance(request_callback, Router) and type(request_callback).start_request is Router.start_request
         )
+        serves_whole = self._makes_requests and not self.xheaders and not self.conn_params.decompress
+        self.serve: Callable[..., Any] | None = getattr(request_callback, "serve", None) if serves_whole else None
         self._tls = ssl_options_to_context(self.ssl_options, server_side=True) if self.ssl_options else None
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:

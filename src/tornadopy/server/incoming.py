@@ -63,6 +63,22 @@ class Incoming:
         else:
             self._headers_done(headers)
 
+    def begin_with(
+        self, delegate: HTTPMessageDelegate, start_line: RequestStartLine, headers: HTTPHeaders, content: bytes
+    ) -> None:
+        """Hand a request to *delegate* that has been routed and whose *content*, if it has a body, has come whole."""
+        self._delegate = delegate
+        self._content = content
+        self._take(self._begin_with, start_line, headers)
+
+    def _begin_with(self, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
+        delegate = self._delegate
+        waiting = delegate.headers_received(start_line, headers) if delegate is not None else None
+        if waiting is None:
+            self._deliver()
+        else:
+            self._wait(waiting, self._deliver)
+
     def _headers_done(self, headers: HTTPHeaders) -> None:
         exchange, body = self.exchange, self.body
         if exchange.is_detached:
@@ -105,7 +121,7 @@ class Incoming:
                 self._wait(waiting, self._deliver)
                 return
         self._content = b""
-        if self.body is not None and self.body.is_complete:
+        if self.body is None or self.body.is_complete:
             self._complete()
         else:
             self._connection.want_body()
@@ -130,9 +146,8 @@ class Incoming:
         delegate, self._delegate = self._delegate, None
         if delegate is not None:
             delegate.on_connection_close()
-        elif exchange.close_callback is not None:
-            callback, exchange.close_callback = exchange.close_callback, None
-            callback()
+        else:
+            exchange.be_closed()
 
     # Steps of the application's
 

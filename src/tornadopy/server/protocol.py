@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextvars import Context
 from typing import TYPE_CHECKING, cast
 
 from tornado.http1connection import HTTP1ConnectionParameters
-from tornado.httputil import HTTPInputError
+from tornado.httputil import HTTPHeaders, HTTPInputError
 from tornado.iostream import IOStream
-from tornado.log import gen_log
+from tornado.log import app_log, gen_log
 
 from tornadopy.server import clock
 from tornadopy.server.context import ConnectionContext
@@ -22,14 +23,17 @@ from tornadopy.server.exchange import Exchange
 from tornadopy.server.handover import hand_over
 from tornadopy.server.heads import Head, Heads, HeadTooLarge
 from tornadopy.server.incoming import Incoming
+from tornadopy.server.request import HTTPServerRequest
 from tornadopy.utils.escaping import escape_control
 
 if TYPE_CHECKING:
+    from tornadopy.server._llhttp import Body
     from tornadopy.server.http import HTTPServer
 
 # What the next bytes are.
 _HEAD, _BODY, _LATER, _WASTE, _FOREIGN = range(5)
 
+_IN_A_ROW = 16  # requests of one connection that are served before others get their turn
 _BUFFERED = 65_536  # bytes of what comes later; with more, nothing is read
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
@@ -50,16 +54,18 @@ class ServerConnection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_ahead",
         "_buffer",
         "_clock",
+        "_exchange",
         "_flushing",
         "_heads",
-        "_incoming",
         "_is_ending",
         "_is_flushing",
         "_is_head_coming",
         "_is_paused",
         "_next",
+        "_variables",
         "context",
         "is_closed",
         "loop",
@@ -81,7 +87,9 @@ class ServerConnection(asyncio.Protocol):
         self._buffer = b""
         self._heads = Heads(server.heads)
         self._is_head_coming = False
-        self._incoming: Incoming | None = None
+        self._ahead = 0  # requests that may follow at once, before others get their turn
+        self._exchange: Exchange | None = None  # the request in hand
+        self._variables: Context | None = None  # its context variables
         self._is_paused = False  # the client sends more than is wanted
         self._is_flushing = False  # the client takes less than there is
         self._is_ending = False  # the answer is complete, but not flushed
@@ -148,14 +156,15 @@ class ServerConnection(asyncio.Protocol):
         for future in flushing:
             if not future.done():
                 future.set_result(None)
-        if self._is_ending and self._incoming is not None:
+        if self._is_ending and self._exchange is not None:
             self._is_ending = False
-            self._end(self._incoming.exchange)
+            self._end(self._exchange)
 
     # Reading
 
     def advance(self) -> None:
         """Read on, as far as something is wanted."""
+        self._ahead = _IN_A_ROW
         while self._buffer and not self.is_closed:
             if self._next == _HEAD:
                 if not self._read_head():
@@ -164,6 +173,7 @@ class ServerConnection(asyncio.Protocol):
                 self._read_body()
             else:
                 break
+        self._ahead = 0
         if self._next == _WASTE:
             self._buffer = b""
         if self._is_paused is not (self._next == _LATER and len(self._buffer) > _BUFFERED):
@@ -179,7 +189,7 @@ class ServerConnection(asyncio.Protocol):
             self.transport.resume_reading()
 
     def _read_head(self) -> bool:
-        """Start the next request, if its head has come whole; return whether to go on."""
+        """Start the next request, if its head has come whole; return whether that is so."""
         buffer = self._buffer
         if buffer.startswith(b"\r\n"):
             buffer = self._buffer = _EMPTY_LINES.sub(b"", buffer, count=1)  # RFC 9112 §2.2
@@ -188,7 +198,8 @@ class ServerConnection(asyncio.Protocol):
             if end:
                 self._buffer = buffer[end:]
                 self._start(self._heads.read(buffer[:end]))
-            elif buffer and not self._is_head_coming:
+                return True
+            if buffer and not self._is_head_coming:
                 self._is_head_coming = True
                 self._clock.set(min(clock.HEAD_SECONDS, self.server.idle_seconds))
         except HeadTooLarge as error:
@@ -196,22 +207,56 @@ class ServerConnection(asyncio.Protocol):
             self._answer_and_close(b"431 Request Header Fields Too Large")  # RFC 6585 §5
         except HTTPInputError as error:
             self.refuse(error)
-        return self._next != _HEAD
+        return False
 
     def _start(self, head: Head) -> None:
-        exchange = Exchange(self, head.start_line, is_persistent=head.is_persistent)
-        incoming = self._incoming = Incoming(self, exchange, head.body, self.server.variables.copy())
+        start_line, headers, is_persistent, body = head
+        server = self.server
+        exchange = self._exchange = Exchange(self, start_line, is_persistent=is_persistent)
+        variables = self._variables = server.variables.copy()
         self._is_head_coming = False
         self._next = _LATER
-        self._clock.rest()
-        incoming.begin(head.start_line, head.headers)
+        if server.serve is None or not (body is None or self._takes_whole(exchange, headers, body)):
+            self._clock.rest()
+            incoming = exchange.incoming = Incoming(self, exchange, body, variables)
+            incoming.begin(start_line, headers)
+            return
+        request = HTTPServerRequest(exchange, self, start_line, headers)
+        if body is not None:
+            request.body = body.take()
+        exchange.is_read = True
+        try:
+            delegate = variables.run(server.serve, request, variables)
+        except Exception:
+            app_log.error("Uncaught exception", exc_info=True)
+            self.abort()
+            return
+        if self._exchange is exchange:
+            self._clock.rest()
+            if delegate is not None:
+                exchange.is_read = False
+                incoming = exchange.incoming = Incoming(self, exchange, body, variables)
+                incoming.begin_with(delegate, start_line, headers, request.body)
+
+    def _takes_whole(self, exchange: Exchange, headers: HTTPHeaders, body: Body) -> bool:
+        """Take a body in that has come with its head; return whether that is so, and the request may be served whole.
+
+        Raises:
+            HTTPInputError: This is no body.
+        """
+        length, buffer = body.length, self._buffer
+        if length is None or length > min(len(buffer), exchange.max_body_size) or "Expect" in headers:
+            return False
+        self._buffer = buffer[body.feed(buffer) :]
+        return True
 
     def _read_body(self) -> None:
-        incoming = self._incoming
-        if incoming is None:
+        exchange = self._exchange
+        incoming = exchange.incoming if exchange is not None else None
+        if exchange is None or incoming is None:
             return
         received, self._buffer = self._buffer, b""
-        if incoming.exchange.body_timeout is None:
+        if exchange.body_timeout is None:
             self._clock.extend(len(received) / clock.BODY_RATE, clock.BODY_SECONDS)
         try:
             consumed = incoming.feed(received)
@@ -233,14 +278,14 @@ class ServerConnection(asyncio.Protocol):
             return
         if timeout is not None:
             self._clock.set(timeout)
-        elif self._next == _LATER and self._incoming is not None and self._incoming.exchange.body_timeout is None:
+        elif self._next == _LATER and self._exchange is not None and self._exchange.body_timeout is None:
             self._clock.set(clock.BODY_SECONDS)
         self._next = _BODY
 
     def want_nothing(self) -> None:
         """Let what comes wait, while the application does."""
         self._next = _LATER
-        if self._incoming is not None and self._incoming.exchange.body_timeout is None:
+        if self._exchange is not None and self._exchange.body_timeout is None:
             self._clock.rest()
 
     def want_answer(self) -> None:
@@ -269,7 +314,7 @@ class ServerConnection(asyncio.Protocol):
 
     def end_exchange(self, exchange: Exchange) -> None:
         """Go on to the next request, or close; the answer in *exchange* is complete."""
-        if self.is_closed or self._incoming is None or self._incoming.exchange is not exchange:
+        if self.is_closed or self._exchange is not exchange:
             return
         if exchange.held:
             self._next = _FOREIGN
@@ -290,12 +335,15 @@ class ServerConnection(asyncio.Protocol):
             # The delegate may be in the midst of this request; it is told of the end afterwards.
             self.loop.call_soon(self.hang_up, context=self.server.variables)
             return
-        self._incoming = None
+        self._exchange = self._variables = None
         self._clock.set(self.server.idle_seconds)
-        if self._buffer:
-            self.loop.call_soon(self._go_on, context=self.server.variables)
-        else:
+        if not self._buffer:
             self._next = _HEAD
+        elif self._ahead:
+            self._ahead -= 1
+            self._next = _HEAD  # and `advance`, which has led here, reads on
+        else:
+            self.loop.call_soon(self._go_on, context=self.server.variables)
 
     def _go_on(self) -> None:
         if not self.is_closed:
@@ -311,7 +359,7 @@ class ServerConnection(asyncio.Protocol):
             held: What the stream is to send first.
         """
         self._next = _FOREIGN
-        self._incoming = None
+        self._exchange = self._variables = None
         self._clock.stop()
         received, self._buffer = self._buffer, b""
         is_closed, self.is_closed = self.is_closed, True
@@ -325,7 +373,7 @@ class ServerConnection(asyncio.Protocol):
         self._answer_and_close(b"400 Bad Request")
 
     def _answer_and_close(self, status: bytes) -> None:
-        if not self.is_closed and (self._incoming is None or not self._incoming.exchange.are_headers_written):
+        if not self.is_closed and (self._exchange is None or not self._exchange.are_headers_written):
             self.send(b"HTTP/1.1 %b\r\n\r\n" % status)  # as Tornado's; its end is that of the connection
         self.hang_up(expects_more=True)
 
@@ -341,7 +389,7 @@ class ServerConnection(asyncio.Protocol):
         if self.is_closed:
             return
         self.is_closed = True
-        is_read = self._incoming is None or self._incoming.exchange.is_read
+        is_read = self._exchange is None or self._exchange.is_read
         expects_more = expects_more or bool(self._buffer) or not is_read
         self._next = _WASTE
         self._buffer = b""
@@ -361,14 +409,23 @@ class ServerConnection(asyncio.Protocol):
             self.transport.abort()
 
     def _drop(self) -> None:
-        incoming, self._incoming = self._incoming, None
-        if incoming is not None:
-            incoming.close()
+        """Tell the request in hand, if there is one, that the connection is closed."""
+        exchange, self._exchange = self._exchange, None
+        variables, self._variables = self._variables, None
+        if exchange is None or variables is None:
+            return
+        if exchange.incoming is not None:
+            exchange.incoming.close()
+            return
+        try:
+            variables.run(exchange.be_closed)
+        except Exception:
+            app_log.error("Uncaught exception", exc_info=True)
 
     def _expire(self) -> None:
         if self.is_closed:
             self.transport.abort()
-        elif self._next == _BODY or self._incoming is not None:
+        elif self._next == _BODY or self._exchange is not None:
             gen_log.info("Timeout reading body from %s", self.context)
             self.abort()
         else:

@@ -5,7 +5,6 @@ Called by `tornadopy.server.http`. What `tornado.httputil.HTTPServerRequest` ref
 
 from __future__ import annotations
 
-import copy
 import re
 import time
 from collections.abc import Awaitable
@@ -35,6 +34,9 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
         HTTPInputError: There is no ``Host``, or it is malformed, or there are too many arguments.
     """
 
+    body = b""
+    _finish_time = None
+
     def __init__(
         self,
         connection: Exchange,
@@ -43,19 +45,24 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
         headers: HTTPHeaders,
     ) -> None:
         # NOTE: the attributes of Tornado's; its __init__ would parse everything.
-        self.method, self.uri, self.version = start_line
+        self.method, uri, self.version = start_line
+        self.uri = uri
         self.headers = headers
-        self.body = b""
-        self.remote_ip = connection.context.remote_ip
-        self.protocol = connection.context.protocol
-        self.host = _host(headers, start_line.version)
-        self.files = {}
-        self.body_arguments = {}
+        context = connection.context
+        self.remote_ip = context.remote_ip
+        self.protocol = context.protocol
         self.connection = connection
         self.server_connection = server_connection
         self._start_time = time.time()
-        self._finish_time = None
-        self.path, _, self.query = start_line.path.partition("?")
+        host = headers.get("Host")
+        if host is None or host != context.last_host:
+            host = _checked_host(host, start_line.version)
+            context.last_host = host
+        self.host = host
+        if "?" not in uri:
+            self.path, self.query = uri, ""
+            return
+        self.path, _, self.query = uri.partition("?")
         if self.query.count("&") >= httputil._DEFAULT_PARSE_BODY_CONFIG.urlencoded.max_arguments:
             raise HTTPInputError("Invalid query string: too many fields")
 
@@ -63,7 +70,9 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
         # PERF: called for what is not there yet (benchmarks/http_server.py).
         if name in {"arguments", "query_arguments"}:
             self.arguments = parse_qs_bytes(self.query, keep_blank_values=True) if self.query else {}
-            self.query_arguments = copy.deepcopy(self.arguments)
+            self.query_arguments = {name: values[:] for name, values in self.arguments.items()}
+        elif name in {"files", "body_arguments"}:
+            setattr(self, name, {})
         elif name == "host_name":
             self.host_name = split_host_and_port(self.host.lower())[0]
         else:
@@ -71,9 +80,8 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
         return self.__dict__[name]
 
 
-def _host(headers: HTTPHeaders, version: str) -> str:
+def _checked_host(host: str | None, version: str) -> str:
     """Return the host that is asked; see Tornado's."""
-    host = headers.get("Host")
     if host is None:
         if version == "HTTP/1.0":
             return "127.0.0.1"
