@@ -136,6 +136,11 @@ class Scope:
 class RequestContext(Scope):
     """What belongs to one request from before its routing until its end.
 
+    Args:
+        application: The application that serves it.
+        request: Tornado's request.
+        variables: The context variables that it is made in, and that are its own; None for a copy of those here.
+
     Attributes:
         application: The application that serves it.
         request: Tornado's request.
@@ -155,16 +160,22 @@ class RequestContext(Scope):
     _preludes: list[Closer] | None = None
     _tasks: set[asyncio.Task[None]] | None = None
 
-    def __init__(self, application: Application, request: HTTPServerRequest) -> None:
+    def __init__(
+        self, application: Application, request: HTTPServerRequest, variables: Context | None = None
+    ) -> None:
         self.application = application
         self.request = request
         # PERF: each request asks for these, and what the object has is found faster than what its class has.
         self.cleared = False
         self.failure: BaseException | None = None
         self.request_id_if_known: str | None = None
-        variables = copy_context()
-        self.variables: Context | None = variables
         # PERF: most of what runs among them does so before the end (benchmarks/handlers.py).
+        if variables is not None:
+            self.variables: Context | None = variables
+            self.run = variables.run  # type: ignore[method-assign,assignment]
+            current_request.set(self)
+            return
+        variables = self.variables = copy_context()
         self.run = variables.run  # type: ignore[method-assign,assignment]
         self.run(current_request.set, self)
 

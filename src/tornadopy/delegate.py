@@ -6,8 +6,9 @@ Called by the application; knows the handler's life cycle and the request's cont
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from inspect import iscoroutine
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tornado.concurrent import Future
@@ -24,6 +25,9 @@ from tornadopy.websocket import WebSocketHandler
 if TYPE_CHECKING:
     from tornadopy.application import Application
     from tornadopy.context import RequestContext
+
+
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 def adapt(handler_class: type[RequestHandler]) -> type[LifecycleHandler]:
@@ -100,40 +104,27 @@ class HandlerDelegate(_HandlerDelegate):
             self._forget_cached_files()
         return self.context.run(self._start, application, self.context)
 
-    def _start(self, application: Application, context: RequestContext) -> Awaitable[None] | None:
-        request, kwargs = self.request, self.handler_kwargs
-        handler: LifecycleHandler
-        try:
-            make = self.handler_class
-            handler = make(application, request, **kwargs) if kwargs else make(application, request)
-        except Exception as error:
-            context.failure = error
-            self.path_args, self.path_kwargs = [], {}
-            handler = ErrorHandler(application, request, status_code=status_of(error))
-        self.handler = handler
-        application.active.add(handler)
-        transforms: list[OutputTransform] = []
-        if application.transforms:
-            transforms = [*(transform(request) for transform in application.transforms), LengthCounter(handler)]
-        # PERF: most handlers wait for nothing, and a task costs as much as half of the rest (benchmarks/handlers.py).
-        if (
-            request.method in handler._plan.methods_at_once
-            and not handler._pipeline.is_asynchronous
-            and not self.stream_request_body
-        ):
-            task = handler.execute_at_once(transforms, self.path_args, self.path_kwargs)
-        else:
-            task = self._execute(handler, transforms)
-        if task is not None:
-            task.add_done_callback(_raise_error)
-        return handler._prepared_future
-
-    def _execute(self, handler: LifecycleHandler, transforms: list[OutputTransform]) -> asyncio.Task[None]:
-        if self.stream_request_body:
-            handler._prepared_future = Future()  # type: ignore[assignment]  # Tornado infers None
-        return asyncio.get_running_loop().create_task(
-            handler._execute(transforms, *self.path_args, **self.path_kwargs), context=self.context.variables
+    def serve(self) -> None:
+        """Serve the request, which has come whole, among its context variables."""
+        if self.application.forgets_files:
+            self._forget_cached_files()
+        serve(
+            self.application, self.context, self.handler_class, self.handler_kwargs, self.path_args, self.path_kwargs
         )
+
+    def _start(self, application: Application, context: RequestContext) -> Awaitable[None] | None:
+        if not self.stream_request_body:
+            self.handler = serve(
+                application, context, self.handler_class, self.handler_kwargs, self.path_args, self.path_kwargs
+            )
+            return None
+        self.handler = handler = _make(application, context, self.handler_class, self.handler_kwargs)
+        if context.failure is not None:
+            self.path_args, self.path_kwargs = [], {}
+        handler._prepared_future = Future()  # type: ignore[assignment]  # Tornado infers None
+        transforms = _transforms(application, handler)
+        _execute(handler, transforms, self.path_args, self.path_kwargs).add_done_callback(_raise_error)
+        return handler._prepared_future
 
     def data_received(self, data: bytes) -> Awaitable[None] | None:
         """Take in a piece of the body; a handler that streams gets it in the request's own context.
@@ -170,6 +161,63 @@ class HandlerDelegate(_HandlerDelegate):
             application.templates.reset()
         if not application.settings.get("static_hash_cache", True):
             application.settings.get("static_handler_class", StaticFileHandler).reset()
+
+
+def serve(
+    application: Application,
+    context: RequestContext,
+    handler_class: type[LifecycleHandler],
+    handler_kwargs: dict[str, Any] | None,
+    path_args: Sequence[bytes] = (),
+    path_kwargs: Mapping[str, bytes] = _NOTHING,
+) -> LifecycleHandler:
+    """Make the handler of a request that has come whole, start it, and return it; among the request's variables."""
+    handler = _make(application, context, handler_class, handler_kwargs)
+    if context.failure is not None:
+        path_args, path_kwargs = (), _NOTHING
+    transforms = _transforms(application, handler) if application.transforms else []
+    # PERF: most handlers wait for nothing, and a task costs as much as half of the rest (benchmarks/handlers.py).
+    if context.request.method in handler._plan.methods_at_once and not handler._pipeline.is_asynchronous:
+        task = handler.execute_at_once(transforms, path_args, path_kwargs)
+        if task is None:
+            return handler
+    else:
+        task = _execute(handler, transforms, path_args, path_kwargs)
+    task.add_done_callback(_raise_error)
+    return handler
+
+
+def _make(
+    application: Application,
+    context: RequestContext,
+    handler_class: type[LifecycleHandler],
+    kwargs: dict[str, Any] | None,
+) -> LifecycleHandler:
+    request = context.request
+    handler: LifecycleHandler
+    try:
+        handler = handler_class(application, request, **kwargs) if kwargs else handler_class(application, request)
+    except Exception as error:
+        context.failure = error
+        handler = ErrorHandler(application, request, status_code=status_of(error))
+    application.active.add(handler)
+    return handler
+
+
+def _transforms(application: Application, handler: LifecycleHandler) -> list[OutputTransform]:
+    transforms = [transform(handler.request) for transform in application.transforms]
+    return [*transforms, LengthCounter(handler)] if transforms else []
+
+
+def _execute(
+    handler: LifecycleHandler,
+    transforms: list[OutputTransform],
+    path_args: Sequence[bytes],
+    path_kwargs: Mapping[str, bytes],
+) -> asyncio.Task[None]:
+    return asyncio.get_running_loop().create_task(
+        handler._execute(transforms, *path_args, **path_kwargs), context=handler.context.variables
+    )
 
 
 def _raise_error(task: asyncio.Task[None]) -> None:

@@ -243,12 +243,16 @@ class ApplicationRouter(_ApplicationRouter):
             raise _double(str(rule.name), taken, rule)
         return super().process_rule(rule)
 
+    def find_page(self, path: str) -> Rule | None:
+        """Return the rule that serves *path* and nothing else, if no other comes before it."""
+        if self._indexed != len(self.rules):  # they may be added at any time, as in Tornado
+            self._build_index()
+        return self._pages.get(path)
+
     def find_handler(self, request: HTTPServerRequest, **_kwargs: Any) -> HTTPMessageDelegate | None:
         """Return the delegate of the first rule that matches *request*."""
         application = self.application
-        if self._indexed != len(self.rules):  # they may be added at any time, as in Tornado
-            self._build_index()
-        page = self._pages.get(request.path)
+        page = self.find_page(request.path)
         if page is not None:
             if page.name:
                 _note_name(page.name)
