@@ -27,12 +27,13 @@ class EndingHandler(FailingHandler):
         """Run the ``endcall`` hooks and `complete_finish`, once, then end what the request has opened."""
         if not self._concluded:
             self._concluded = True
-            hooks = iter(self._pipeline.endcall)
-            waiting = self._run_endcall(hooks) if self._pipeline.endcall else None
-            completing = None if waiting is not None else self._run_complete_finish()
-            if waiting is not None or completing is not None:
-                self._spawn(self._conclude_after(waiting, hooks, completing))
-                return
+            if self._pipeline.endcall or self._plan.concludes:
+                hooks = iter(self._pipeline.endcall)
+                waiting = self._run_endcall(hooks) if self._pipeline.endcall else None
+                completing = None if waiting is not None else self._run_complete_finish()
+                if waiting is not None or completing is not None:
+                    self._spawn(self._conclude_after(waiting, hooks, completing))
+                    return
             self._completed = True
         if self._returned:
             self._end()
@@ -89,7 +90,12 @@ class EndingHandler(FailingHandler):
     def _end(self) -> None:
         """End the request once its response is through and its handler has returned."""
         if self._completed and self._returned:
-            self.context.end_then(self._be_gone)
+            context = self.context
+            if context.has_opened:
+                context.end_then(self._be_gone)
+            else:
+                context.is_ended = True
+                self._be_gone()
 
     def _be_gone(self) -> None:
         self.context.release()

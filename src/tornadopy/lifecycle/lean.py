@@ -129,27 +129,37 @@ class LeanHandler(EndingHandler):
         body = b"".join(self._write_buffer)
         if is_hashed:
             fields["Etag"] = [f'"{hashlib.sha1(body).hexdigest()}"']  # noqa: S324 - Tornado's choice, and no secret
-        if "Content-Length" not in fields:
+        is_measured = "Content-Length" not in fields
+        if is_measured:
             fields["Content-Length"] = [str(len(body))]
-        connection: Any = request.connection
-        connection.set_close_callback(None)  # or the connection would hold the handler until its next request
         self._write_buffer = []
         self._headers_written = True
+        send_whole = getattr(request.connection, "send_whole", None) if is_measured else None
+        sent: asyncio.Future[None]
         try:
             if hasattr(self, "_new_cookie"):
                 self._add_cookies()
-            start_line = _start_line(self._status_code, self._reason)
-            sent: asyncio.Future[None] = connection.write_headers(
-                start_line, headers, b"" if request.method == "HEAD" else body
-            )
+            if send_whole is None:
+                sent = self._send_by_steps(body)
+            else:
+                self._sent = sent = send_whole(status, self._reason, headers, body)
         except Exception:
             self._close_connection()  # the headers could not go out, so nothing else can
             raise
-        connection.finish()
         self.application.log_request(self)
         self._finished = True
         self.on_finish()
         self.ui = None  # type: ignore[assignment]  # its functions refer to the handler
+        return sent
+
+    def _send_by_steps(self, body: bytes) -> asyncio.Future[None]:
+        connection: Any = self.request.connection
+        connection.set_close_callback(None)  # or the connection would hold the handler until its next request
+        start_line = ResponseStartLine("", self._status_code, self._reason)
+        sent: asyncio.Future[None] = connection.write_headers(
+            start_line, self._headers, b"" if self.request.method == "HEAD" else body
+        )
+        connection.finish()
         return sent
 
     def _add_cookies(self) -> None:
@@ -160,8 +170,3 @@ class LeanHandler(EndingHandler):
 @functools.lru_cache(maxsize=2)
 def _date(second: int) -> str:
     return httputil.format_timestamp(second)
-
-
-@functools.lru_cache(maxsize=128)
-def _start_line(status: int, reason: str) -> ResponseStartLine:
-    return ResponseStartLine("", status, reason)

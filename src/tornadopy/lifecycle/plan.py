@@ -34,6 +34,8 @@ class Plan:
         sends_at_once: Whether the class leaves alone the methods that a response is sent by.
         hashes_at_once: Whether it leaves alone those that make the ETag.
         methods_at_once: The HTTP methods for which nothing that is known of the class asks for a task.
+        prepares: Whether it has a `prepare` or an `on_prepare` of its own.
+        concludes: Whether it has a `complete_finish` of its own.
         initialize_names: The arguments that `initialize` takes; None for any.
     """
 
@@ -41,6 +43,8 @@ class Plan:
     sends_at_once: bool = False
     hashes_at_once: bool = False
     methods_at_once: frozenset[str] = frozenset()
+    prepares: bool = True
+    concludes: bool = True
     initialize_names: frozenset[str] | None = frozenset()
 
     @classmethod
@@ -57,6 +61,8 @@ class Plan:
             sends_at_once=is_pure and leaves_alone(*_SENDING_METHODS),
             hashes_at_once=leaves_alone(*_ETAG_METHODS),
             methods_at_once=_methods_at_once(handler_class) if leaves_alone("_execute") else frozenset(),
+            prepares=not leaves_alone("prepare", "on_prepare"),
+            concludes=not leaves_alone("complete_finish"),
             initialize_names=_parameters(handler_class.initialize),
         )
 

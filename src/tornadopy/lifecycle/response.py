@@ -81,7 +81,7 @@ class RespondingHandler(LeanHandler):
             raise RuntimeError("finish() called twice")
         if chunk is not None:
             self.write(chunk)
-        if self._headers_written or not self._has_work_before_headers:
+        if self._headers_written or not (self._pipeline.response or self.context._preludes):
             return self._send()
         if self._flush_task is not None:
             return self._finish_later(self._flush_task)
@@ -212,8 +212,9 @@ class RespondingHandler(LeanHandler):
             self._unseal()
         try:
             sent = LeanHandler.finish(self)  # PERF: super() costs more than a call (benchmarks/handlers.py)
-            # NOTE: Tornado resolves the Future of a write with that of an earlier one; the connection knows the last.
-            self._sent = getattr(self.request.connection, "_pending_write", None) or sent
+            if self._sent is None:
+                # NOTE: Tornado resolves the Future of a write with that of an earlier one; the connection knows the last.
+                self._sent = getattr(self.request.connection, "_pending_write", None) or sent
             return sent
         finally:
             if self._finished or self._returned:
