@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
-from tornado.routing import PathMatches, Rule
+from tornado.routing import Matcher, PathMatches, Rule
 
 from tornadopy.utils.patterns import literal_of
 
@@ -45,6 +45,7 @@ class RouteIndex:
 
     def __init__(self, rules: Sequence[Rule], matchers: frozenset[type] = frozenset({PathMatches})) -> None:
         self._possible = [Candidate(rule, is_certain=False) for rule in rules]
+        self._matchers = matchers
         self._by_prefix: dict[str, list[int]] = defaultdict(list)
         paths: dict[str, list[int]] = defaultdict(list)
         for place, rule in enumerate(rules):
@@ -84,9 +85,17 @@ class RouteIndex:
         return found
 
     def _with_prefixes(self, path: str, certain: list[int]) -> tuple[Candidate, ...]:
-        places = sorted([*certain, *self._prefixed(path)])
+        places = sorted([*certain, *(place for place in self._prefixed(path) if self._may_match(place, path))])
         spelled_out = set(certain)
         return tuple(Candidate(self._possible[place].rule, place in spelled_out) for place in places)
+
+    def _may_match(self, place: int, path: str) -> bool:
+        matcher = self._possible[place].rule.matcher
+        return not _is_known(matcher, self._matchers) or matcher.regex.match(path) is not None
+
+
+def _is_known(matcher: Matcher, matchers: frozenset[type]) -> TypeGuard[PathMatches]:
+    return isinstance(matcher, PathMatches) and type(matcher) in matchers
 
 
 class _Literals(NamedTuple):
@@ -98,7 +107,7 @@ class _Literals(NamedTuple):
 
 def _literals(rule: Rule, matchers: frozenset[type]) -> _Literals:
     matcher = rule.matcher
-    if not isinstance(matcher, PathMatches) or type(matcher) not in matchers:
+    if not _is_known(matcher, matchers):
         return _Literals((), "")
     prefix, rest = literal_of(matcher.regex)
     if rest == "$":
