@@ -154,7 +154,8 @@ class Application(tornado.web.Application):
 
     def _build_routes(self, handlers: Iterable[Any] | None) -> None:
         static_rules = self.wildcard_router.rules
-        self.wildcard_router = ApplicationRouter(self, [*static_rules, *(handlers or ())])
+        self._page_router = ApplicationRouter(self, [*static_rules, *(handlers or ())])
+        self.wildcard_router = self._page_router
         self._rule_for_all = Rule(AnyMatches(), self.wildcard_router)
         self.default_router = ApplicationRouter(self, [self._rule_for_all])
         default = self.settings.get("default_handler_class")
@@ -212,7 +213,7 @@ class Application(tornado.web.Application):
         if self.is_stopping and _is_cut_off(request):
             return HTTPMessageDelegate()
         context = RequestContext(self, request, variables)
-        page = self.wildcard_router.find_page(str(request.path)) if self._looks_at_paths_alone else None
+        page = self._page_router.find_page(str(request.path)) if self._looks_at_paths_alone else None
         if page is None:
             delegate = self._find_handler(context, request)
             if type(delegate) is not HandlerDelegate or delegate.stream_request_body:

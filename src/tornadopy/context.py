@@ -160,9 +160,7 @@ class RequestContext(Scope):
     _preludes: list[Closer] | None = None
     _tasks: set[asyncio.Task[None]] | None = None
 
-    def __init__(
-        self, application: Application, request: HTTPServerRequest, variables: Context | None = None
-    ) -> None:
+    def __init__(self, application: Application, request: HTTPServerRequest, variables: Context | None = None) -> None:
         self.application = application
         self.request = request
         # PERF: each request asks for these, and what the object has is found faster than what its class has.

@@ -108,9 +108,7 @@ class HandlerDelegate(_HandlerDelegate):
         """Serve the request, which has come whole, among its context variables."""
         if self.application.forgets_files:
             self._forget_cached_files()
-        serve(
-            self.application, self.context, self.handler_class, self.handler_kwargs, self.path_args, self.path_kwargs
-        )
+        serve(self.application, self.context, self.handler_class, self.handler_kwargs, self.path_args, self.path_kwargs)
 
     def _start(self, application: Application, context: RequestContext) -> Awaitable[None] | None:
         if not self.stream_request_body:

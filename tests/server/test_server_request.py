@@ -13,13 +13,18 @@ from tornado import httputil
 from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine
 
 from server.loops import ask, listening, loops, run
+from tornadopy.server.head import RequestHeaders
 from tornadopy.server.request import HTTPServerRequest
 
 NAMES = (
     "method", "uri", "version", "path", "query", "host", "host_name", "arguments", "query_arguments", "body_arguments",
     "files", "body", "remote_ip", "protocol", "_finish_time",
 )  # fmt: skip
-connection: Any = SimpleNamespace(context=SimpleNamespace(remote_ip="1.2.3.4", protocol="https"))
+
+
+def connection() -> Any:
+    return SimpleNamespace(context=SimpleNamespace(remote_ip="1.2.3.4", protocol="https", host="", host_line=b""))
+
 
 targets = st.lists(
     st.sampled_from(["/", "a", "b", "?", "&", "=", "%20", "%", "%zz", "+", ";", "\xe9", "#", "//", ":"]), max_size=12
@@ -28,26 +33,50 @@ _HOST_PARTS = ["x", "X.y", ":", "80", "[", "::1", "]", ",", "%41", "%", "_", "/"
 hosts = st.one_of(st.none(), st.lists(st.sampled_from(_HOST_PARTS), max_size=5).map("".join))
 
 
-def made(kind: type, uri: str, host: str | None, version: str) -> dict[str, Any] | str:
-    headers = HTTPHeaders() if host is None else HTTPHeaders({"Host": host})
+def read(kind: type, fields: str) -> HTTPHeaders:
+    """Return header fields as the server of *kind* reads them."""
+    if kind is HTTPServerRequest:
+        return RequestHeaders(f"\r\n{fields}\r\n".encode("latin-1"))
+    return HTTPHeaders.parse(fields)
+
+
+def made(kind: type, uri: str, fields: str, version: str, on: Any) -> dict[str, Any] | str:
     start_line = RequestStartLine("GET", uri, version)
     try:
-        request = kind(connection=connection, server_connection=None, start_line=start_line, headers=headers)
+        headers = read(kind, fields)
+        request = kind(connection=on, server_connection=None, start_line=start_line, headers=headers)
     except HTTPInputError as error:
         return str(error)
     return {name: getattr(request, name) for name in NAMES}
 
 
+def host_field(host: str | None) -> str:
+    return "" if host is None else f"Host: {host}\r\n"
+
+
 @given(targets, hosts, st.sampled_from(["HTTP/1.0", "HTTP/1.1"]))
 def test_it_has_what_tornados_has_or_refuses_what_tornado_refuses(uri: str, host: str | None, version: str) -> None:
-    assert made(HTTPServerRequest, uri, host, version) == made(httputil.HTTPServerRequest, uri, host, version)
+    fields, on = host_field(host), connection()
+    expected = made(httputil.HTTPServerRequest, uri, fields, version, on)
+    assert [made(HTTPServerRequest, uri, fields, version, on) for _ in range(2)] == [expected] * 2
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["Host: x", "Host: x:8", "host: x", "Host:x ", "A: b", "Host: y"]), max_size=3))
+)
+def test_the_hosts_of_a_connection_are_not_mixed_up(heads: list[list[str]]) -> None:
+    on = connection()
+    for lines in heads:
+        fields = "".join(f"{line}\r\n" for line in lines)
+        expected = made(httputil.HTTPServerRequest, "/", fields, "HTTP/1.1", connection())
+        assert made(HTTPServerRequest, "/", fields, "HTTP/1.1", on) == expected
 
 
 def test_too_many_arguments_are_refused_as_early_as_by_tornado() -> None:
     limit = httputil._DEFAULT_PARSE_BODY_CONFIG.urlencoded.max_arguments
     for count in (limit - 1, limit, limit + 1):
         outcomes = [
-            type(made(kind, "/?" + "&".join(["a=1"] * count), "x", "HTTP/1.1"))
+            type(made(kind, "/?" + "&".join(["a=1"] * count), host_field("x"), "HTTP/1.1", connection()))
             for kind in (HTTPServerRequest, httputil.HTTPServerRequest)
         ]
         assert outcomes == ([str, str] if count > limit else [dict, dict])
@@ -56,7 +85,7 @@ def test_too_many_arguments_are_refused_as_early_as_by_tornado() -> None:
 def test_changes_are_kept() -> None:
     """Arguments can be changed, and are the request's own."""
     start_line = RequestStartLine("GET", "/?a=1", "HTTP/1.1")
-    request = HTTPServerRequest(connection, None, start_line, HTTPHeaders({"Host": "X:1"}))
+    request = HTTPServerRequest(connection(), None, start_line, RequestHeaders(b"\r\nHost: X:1\r\n\r\n"))
     assert repr(request).startswith("HTTPServerRequest(protocol='https', host='X:1'")
     assert isinstance(request, httputil.HTTPServerRequest)
     request.arguments["b"] = [b"2"]

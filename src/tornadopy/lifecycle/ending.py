@@ -91,10 +91,10 @@ class EndingHandler(FailingHandler):
         """End the request once its response is through and its handler has returned."""
         if self._completed and self._returned:
             context = self.context
+            context.is_ended = True  # before it is asked what there is: a thread may open something now
             if context.has_opened:
                 context.end_then(self._be_gone)
             else:
-                context.is_ended = True
                 self._be_gone()
 
     def _be_gone(self) -> None:

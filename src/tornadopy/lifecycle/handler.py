@@ -17,10 +17,9 @@ from typing import Any, cast
 import tornado.web
 from tornado.httputil import HTTPInputError, HTTPServerRequest
 from tornado.iostream import StreamClosedError
-from tornado.web import Application, HTTPError, OutputTransform
+from tornado.web import Application, HTTPError, OutputTransform, RequestHandler
 
 from tornadopy.context import RequestContext, current_request
-from tornadopy.lifecycle.lean import LeanHandler
 from tornadopy.lifecycle.plan import Plan
 from tornadopy.lifecycle.response import RespondingHandler
 from tornadopy.middleware.pipeline import Pipeline, run, run_synchronous
@@ -28,6 +27,7 @@ from tornadopy.middleware.pipeline import Pipeline, run, run_synchronous
 _NO_PIPELINE = Pipeline()
 _NO_STEPS: Iterator[Awaitable[Any]] = iter(())
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # Tornado lets them through (RFC 9110 §9.2.1)
+_TORNADOS_INIT = RequestHandler.__init__
 _TORNADOS_PARAMETERS = ("application", "request")
 _OWN_FILES = frozenset({__file__, str(tornado.web.__file__)})
 
@@ -54,15 +54,22 @@ class LifecycleHandler(RespondingHandler):
         self.context = context
         self._pipeline: Pipeline = getattr(application, "pipeline", _NO_PIPELINE)
         # PERF: to read what only the class has costs more than to set it here (Python 3.11).
-        self._plan = self._plan
+        self._plan = plan = self._plan
         self._spawned = self._sealed = self._returned = self._concluded = self._completed = False
-        if not kwargs and self._kept_kwargs:
-            kwargs = dict(self._kept_kwargs)
+        kwargs = kwargs or dict(self._kept_kwargs)
         self._url_kwargs = kwargs
-        if kwargs:
-            LeanHandler.__init__(self, application, request, **self._kwargs_of_initialize(kwargs))
+        # NOTE: libraries that trace requests put a function of their own in the place of Tornado's.
+        if kwargs or not plan.is_pure or RequestHandler.__init__ is not _TORNADOS_INIT:
+            super().__init__(application, request, **self._kwargs_of_initialize(kwargs))
         else:
-            LeanHandler.__init__(self, application, request)
+            # PERF: the same in one go (benchmarks/handlers.py).
+            self.application = application
+            self.request = request
+            self._headers_written = self._finished = False
+            self._auto_finish = True
+            self.clear()
+            if plan.initializes:
+                self.initialize()
         request.connection.set_close_callback(self._connection_closed)  # type: ignore[union-attr]
 
     def _kwargs_of_initialize(self, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -113,12 +120,16 @@ class LifecycleHandler(RespondingHandler):
                 waiting = self._call_method()
                 if waiting is not None:
                     steps = self._last_step()
-                elif not self._finished:
-                    self._finish_if_it_is_left()
+                elif not self._finished and self._auto_finish and not self._spawned:
+                    self.finish()
         except (Exception, asyncio.CancelledError) as error:
             waiting = self._fail(error)
         if waiting is None and not (self._spawned and self._running_tasks()):
-            self._return()
+            if self._completed:
+                self._returned = True
+                self._end()
+            else:
+                self._return()
             return None
         rest = self._go_on(steps, waiting)
         self._task = asyncio.get_running_loop().create_task(rest, context=self.context.variables)

@@ -13,41 +13,25 @@ import asyncio
 import functools
 import hashlib
 import time
-from http.client import responses
 from typing import Any
 
 import tornado
 from tornado import httputil
-from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine, _normalize_header
+from tornado.httputil import HTTPHeaders, ResponseStartLine, _normalize_header
 from tornado.util import ObjectDict
-from tornado.web import Application, RequestHandler, _UIModuleNamespace
+from tornado.web import _UIModuleNamespace
 
 from tornadopy.lifecycle.ending import EndingHandler
 from tornadopy.response import encode_dict
 
 _SERVER = f"TornadoServer/{tornado.version}"
 _HTML = "text/html; charset=UTF-8"
+_make_headers = HTTPHeaders.__new__
 _JSON = "application/json; charset=UTF-8"
-_TORNADOS_INIT = RequestHandler.__init__
 
 
 class LeanHandler(EndingHandler):
     """The part of a handler that does in one go what Tornado does by many methods, where its plan allows it."""
-
-    def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
-        # NOTE: libraries that trace requests put a function of their own in the place of Tornado's.
-        if not self._plan.is_pure or RequestHandler.__init__ is not _TORNADOS_INIT:
-            super().__init__(application, request, **kwargs)
-            return
-        self.application = application
-        self.request = request
-        self._headers_written = self._finished = False
-        self._auto_finish = True
-        self.clear()
-        if kwargs:
-            self.initialize(**kwargs)
-        else:  # PERF: a call that unpacks costs twice as much
-            self.initialize()
 
     @functools.cached_property
     def ui(self) -> ObjectDict:  # type: ignore[override]  # Tornado makes it for each request
@@ -59,16 +43,18 @@ class LeanHandler(EndingHandler):
 
     def clear(self) -> None:
         """Reset headers and content of this response, as Tornado does; the request's id stays."""
-        if not self._plan.is_pure:
+        plan = self._plan
+        if not plan.is_pure:
             super().clear()
             return
-        headers = self._headers = HTTPHeaders.__new__(HTTPHeaders)
+        headers = self._headers = _make_headers(HTTPHeaders)
         headers._as_list = {"Server": [_SERVER], "Content-Type": [_HTML], "Date": [_date(int(time.time()))]}
         headers._combined_cache = {}
-        self.set_default_headers()
+        if plan.has_defaults:
+            self.set_default_headers()
         self._write_buffer = []
         self._status_code = 200
-        self._reason = responses[200]
+        self._reason = "OK"
         if self.context.request_id_if_known is not None:
             self.set_header("X-Request-Id", self.context.request_id_if_known)
 

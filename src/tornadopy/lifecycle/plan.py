@@ -36,6 +36,8 @@ class Plan:
         methods_at_once: The HTTP methods for which nothing that is known of the class asks for a task.
         prepares: Whether it has a `prepare` or an `on_prepare` of its own.
         concludes: Whether it has a `complete_finish` of its own.
+        has_defaults: Whether it has a `set_default_headers` or a `clear` of its own.
+        initializes: Whether it has an `initialize` of its own.
         initialize_names: The arguments that `initialize` takes; None for any.
     """
 
@@ -43,6 +45,8 @@ class Plan:
     sends_at_once: bool = False
     hashes_at_once: bool = False
     methods_at_once: frozenset[str] = frozenset()
+    has_defaults: bool = True
+    initializes: bool = True
     prepares: bool = True
     concludes: bool = True
     initialize_names: frozenset[str] | None = frozenset()
@@ -61,6 +65,8 @@ class Plan:
             sends_at_once=is_pure and leaves_alone(*_SENDING_METHODS),
             hashes_at_once=leaves_alone(*_ETAG_METHODS),
             methods_at_once=_methods_at_once(handler_class) if leaves_alone("_execute") else frozenset(),
+            has_defaults=not leaves_alone("set_default_headers", "clear"),
+            initializes=not leaves_alone("initialize"),
             prepares=not leaves_alone("prepare", "on_prepare"),
             concludes=not leaves_alone("complete_finish"),
             initialize_names=_parameters(handler_class.initialize),

@@ -26,11 +26,12 @@ class ConnectionContext(_HTTPRequestContext):
         trusted_downstream: See Tornado's ``HTTPServer``.
 
     Attributes:
-        last_host: The host that was asked last; PERF: clients repeat it, and it need not be checked again.
+        host, host_line: The host that was asked last, and its field in the head, if that was the first.
     """
 
     request_id: str | None = None
-    last_host: str | None = None
+    host = ""
+    host_line = b""
 
     def __init__(
         self, transport: asyncio.BaseTransport, protocol: str | None, trusted_downstream: Sequence[str] | None

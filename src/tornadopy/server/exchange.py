@@ -156,10 +156,9 @@ class Exchange(HTTPConnection):
             return sent
         head = _encode(f"HTTP/1.1 {status} {reason}", headers)
         self.are_headers_written = True
-        waiting = connection.send(head + body)
         self.is_finished = True
         self.close_callback = None
-        connection.end_exchange(self)
+        waiting = connection.send_last(self, head + body)
         if waiting is None:
             return connection.done
         self._pending_write = waiting

@@ -10,6 +10,8 @@ from tornado.httputil import HTTPInputError, RequestStartLine
 from tornadopy.server._llhttp import Body, HeadReader
 from tornadopy.server.head import HEAD_END, RequestHeaders, parse_request_line, refuse_bare_line_feed
 
+_CARRIAGE_RETURN = 13
+
 Head = tuple[RequestStartLine, RequestHeaders, bool, Body | None]
 """What a head says: the request line, the fields, whether the connection may go on, and the body that follows."""
 
@@ -34,6 +36,11 @@ class Heads:
         self._scanned = 0  # bytes of an incomplete head that have been looked at
         self._head = b""  # of the last request, if it had no body
         self._is_persistent = False
+
+    def is_whole(self, received: bytes, limit: int) -> bool:
+        """Return whether *received*, with which a head begins, is that head and nothing else."""
+        length = len(received)
+        return 4 < length <= limit and received.find(HEAD_END) == length - 4 and received[0] != _CARRIAGE_RETURN
 
     def find_end(self, received: bytes, limit: int) -> int:
         """Return how long the head at the beginning of *received* is, in bytes; 0 if it has not come whole.

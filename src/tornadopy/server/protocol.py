@@ -64,6 +64,7 @@ class ServerConnection(asyncio.Protocol):
         "_is_flushing",
         "_is_head_coming",
         "_is_paused",
+        "_max_head",
         "_next",
         "_variables",
         "context",
@@ -86,6 +87,7 @@ class ServerConnection(asyncio.Protocol):
         self._next = _HEAD
         self._buffer = b""
         self._heads = Heads(server.heads)
+        self._max_head = self.parameters.max_header_size
         self._is_head_coming = False
         self._ahead = 0  # requests that may follow at once, before others get their turn
         self._exchange: Exchange | None = None  # the request in hand
@@ -122,8 +124,14 @@ class ServerConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in what has come."""
-        self._buffer = self._buffer + data if self._buffer else data
-        self.advance()
+        if self._buffer or self._next != _HEAD or self.is_closed or not self._heads.is_whole(data, self._max_head):
+            self._buffer = self._buffer + data if self._buffer else data
+            self.advance()
+            return
+        try:
+            self._start(self._heads.read(data))  # PERF: the usual way
+        except HTTPInputError as error:
+            self.refuse(error)
 
     def eof_received(self) -> bool:
         """Take note that the client sends nothing more, which means, as in Tornado, that it is gone."""
@@ -194,7 +202,7 @@ class ServerConnection(asyncio.Protocol):
         if buffer.startswith(b"\r\n"):
             buffer = self._buffer = _EMPTY_LINES.sub(b"", buffer, count=1)  # RFC 9112 §2.2
         try:
-            end = self._heads.find_end(buffer, self.parameters.max_header_size)
+            end = self._heads.find_end(buffer, self._max_head)
             if end:
                 self._buffer = buffer[end:]
                 self._start(self._heads.read(buffer[:end]))
@@ -302,15 +310,33 @@ class ServerConnection(asyncio.Protocol):
         Returns:
             What resolves when it has been handed to the system; None if it has been already.
         """
-        transport = self.transport
-        transport.write(data)
+        self.transport.write(data)
+        return self._flushed()
+
+    def _flushed(self) -> asyncio.Future[None] | None:
         if not self._is_flushing:
-            if transport.is_closing():
+            if self.transport.is_closing():
                 self.is_closed = True  # the client is gone; a handler that never waits is not to write for ever
             return None
         future = self.loop.create_future()
         self._flushing.append(future)
         return future
+
+    def send_last(self, exchange: Exchange, data: bytes) -> asyncio.Future[None] | None:
+        """Send *data*, with which the answer in *exchange* is complete, and go on to the next request; see `send`."""
+        transport = self.transport
+        transport.write(data)
+        if self._is_flushing or transport.is_closing() or self._exchange is not exchange:
+            waiting = self._flushed()
+            self.end_exchange(exchange)
+            return waiting
+        self._exchange = self._variables = None
+        self._clock.set(self.server.idle_seconds)
+        if self._buffer:
+            self._follow()
+        else:
+            self._next = _HEAD
+        return None
 
     def end_exchange(self, exchange: Exchange) -> None:
         """Go on to the next request, or close; the answer in *exchange* is complete."""
@@ -337,9 +363,14 @@ class ServerConnection(asyncio.Protocol):
             return
         self._exchange = self._variables = None
         self._clock.set(self.server.idle_seconds)
-        if not self._buffer:
+        if self._buffer:
+            self._follow()
+        else:
             self._next = _HEAD
-        elif self._ahead:
+
+    def _follow(self) -> None:
+        """Let the next request begin, which has come already."""
+        if self._ahead:
             self._ahead -= 1
             self._next = _HEAD  # and `advance`, which has led here, reads on
         else:

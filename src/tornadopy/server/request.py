@@ -17,6 +17,7 @@ from tornado.routing import _DefaultMessageDelegate, _RoutingDelegate
 
 if TYPE_CHECKING:
     from tornadopy.server.exchange import Exchange
+    from tornadopy.server.head import RequestHeaders
 
 _USUAL_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")
 
@@ -42,7 +43,7 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
         connection: Exchange,
         server_connection: object,
         start_line: RequestStartLine,
-        headers: HTTPHeaders,
+        headers: RequestHeaders,
     ) -> None:
         # NOTE: the attributes of Tornado's; its __init__ would parse everything.
         self.method, uri, self.version = start_line
@@ -54,11 +55,11 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
         self.connection = connection
         self.server_connection = server_connection
         self._start_time = time.time()
-        host = headers.get("Host")
-        if host is None or host != context.last_host:
-            host = _checked_host(host, start_line.version)
-            context.last_host = host
-        self.host = host
+        if context.host_line and headers.begins_with_host(context.host_line):
+            self.host = context.host  # PERF: clients repeat it
+        else:
+            self.host = context.host = _host(headers, start_line.version)
+            context.host_line = headers.host_line()
         if "?" not in uri:
             self.path, self.query = uri, ""
             return
@@ -77,11 +78,12 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
             self.host_name = split_host_and_port(self.host.lower())[0]
         else:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return self.__dict__[name]
+        return getattr(self, name)
 
 
-def _checked_host(host: str | None, version: str) -> str:
+def _host(headers: RequestHeaders, version: str) -> str:
     """Return the host that is asked; see Tornado's."""
+    host: str | None = headers.get("Host")
     if host is None:
         if version == "HTTP/1.0":
             return "127.0.0.1"
