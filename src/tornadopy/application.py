@@ -134,6 +134,7 @@ class Application(tornado.web.Application):
         created = pipeline.create(declared)
         pipeline.initialize(created, self)
         self.pipeline = pipeline.Pipeline(created)
+        self._looks_before = bool(self.pipeline.call) or self._hosts is not None
         self.logs_requests = not any(getattr(each, "replaces_request_log", False) for each in created)
 
     def _tornado_settings(self, own: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,8 +157,7 @@ class Application(tornado.web.Application):
         static_rules = self.wildcard_router.rules
         self._page_router = ApplicationRouter(self, [*static_rules, *(handlers or ())])
         self.wildcard_router = self._page_router
-        self._rule_for_all = Rule(AnyMatches(), self.wildcard_router)
-        self.default_router = ApplicationRouter(self, [self._rule_for_all])
+        self.default_router = ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
         default = self.settings.get("default_handler_class")
         if default is not None:
             self.serve_class(default)
@@ -199,8 +199,6 @@ class Application(tornado.web.Application):
     def serve(self, request: HTTPServerRequest, variables: Context) -> HTTPMessageDelegate | None:
         """Serve *request*, whose body has come whole; what our own server calls in the place of `start_request`.
 
-        PERF: without a delegate where one handler class is known to serve the path (benchmarks/handlers.py).
-
         Args:
             request: The request.
             variables: The context variables that this is called in, and that are the request's own.
@@ -213,7 +211,9 @@ class Application(tornado.web.Application):
         if self.is_stopping and _is_cut_off(request):
             return HTTPMessageDelegate()
         context = RequestContext(self, request, variables)
-        page = self._page_router.find_page(str(request.path)) if self._looks_at_paths_alone else None
+        # PERF: no delegate where nothing but the path decides about the handler (benchmarks/handlers.py).
+        is_plain = not (self._looks_before or self.is_behind_proxies) and len(self.default_router.rules) == 1
+        page = self._page_router.find_page(str(request.path)) if is_plain else None
         if page is None:
             delegate = self._find_handler(context, request)
             if type(delegate) is not HandlerDelegate or delegate.stream_request_body:
@@ -227,18 +227,6 @@ class Application(tornado.web.Application):
         serve(self, context, handler_class, page.target_kwargs)
         return None
 
-    @property
-    def _looks_at_paths_alone(self) -> bool:
-        """Whether routes are chosen by nothing but the path, and nobody sees the request before."""
-        rules = self.default_router.rules
-        return (
-            not self.pipeline.call
-            and self._hosts is None
-            and not self.is_behind_proxies
-            and len(rules) == 1
-            and rules[0] is self._rule_for_all
-        )
-
     def _find_handler(self, context: RequestContext, request: HTTPServerRequest) -> HandlerDelegate:
         try:
             if self.is_behind_proxies:
@@ -248,8 +236,7 @@ class Application(tornado.web.Application):
             if self.pipeline.call:
                 pipeline.run_synchronous(self.pipeline.call, context, request)
             # PERF: without routes for single hosts, nothing is to be asked before the routes for all.
-            rules = self.default_router.rules
-            router = self.wildcard_router if len(rules) == 1 and rules[0] is self._rule_for_all else self.default_router
+            router = self.wildcard_router if len(self.default_router.rules) == 1 else self.default_router
             route: Any = router.find_handler(request)
             return self._delegate_unmatched(request) if route is None else route
         except Exception as error:

@@ -56,7 +56,8 @@ class LifecycleHandler(RespondingHandler):
         # PERF: to read what only the class has costs more than to set it here (Python 3.11).
         self._plan = plan = self._plan
         self._spawned = self._sealed = self._returned = self._concluded = self._completed = False
-        kwargs = kwargs or dict(self._kept_kwargs)
+        if not kwargs and self._kept_kwargs:
+            kwargs = dict(self._kept_kwargs)
         self._url_kwargs = kwargs
         # NOTE: libraries that trace requests put a function of their own in the place of Tornado's.
         if kwargs or not plan.is_pure or RequestHandler.__init__ is not _TORNADOS_INIT:
@@ -117,11 +118,14 @@ class LifecycleHandler(RespondingHandler):
             else:
                 # PERF: the same without a generator (benchmarks/handlers.py).
                 self._check_request(args, kwargs)
-                waiting = self._call_method()
+                method = getattr(self, str(self.request.method).lower())
+                waiting = method(*self.path_args, **self.path_kwargs) if args or kwargs else method()
                 if waiting is not None:
                     steps = self._last_step()
-                elif not self._finished and self._auto_finish and not self._spawned:
+                elif self._auto_finish and not self._finished and not self._spawned:
                     self.finish()
+                else:
+                    self._finish_if_it_is_left()
         except (Exception, asyncio.CancelledError) as error:
             waiting = self._fail(error)
         if waiting is None and not (self._spawned and self._running_tasks()):
@@ -186,7 +190,8 @@ class LifecycleHandler(RespondingHandler):
             yield self._receive_body()
             if self._body_is_broken:
                 return
-        result = self._call_method()
+        method = getattr(self, str(self.request.method).lower())
+        result = method(*self.path_args, **self.path_kwargs)
         if result is not None:
             yield result
         self._finish_if_it_is_left()
@@ -195,14 +200,6 @@ class LifecycleHandler(RespondingHandler):
         """Do what comes after the handler's method; nothing has to be awaited."""
         self._finish_if_it_is_left()
         yield from _NO_STEPS
-
-    def _call_method(self) -> Awaitable[Any] | None:
-        """Call the handler's method for the request, and return what is to be awaited."""
-        method = getattr(self, str(self.request.method).lower())
-        args, kwargs = self.path_args, self.path_kwargs
-        # PERF: a call that unpacks costs twice as much.
-        result: Awaitable[Any] | None = method(*args, **kwargs) if args or kwargs else method()
-        return result
 
     def _finish_if_it_is_left(self) -> None:
         if self._auto_finish and not self._finished and not (self._spawned and self._answered):

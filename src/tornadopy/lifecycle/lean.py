@@ -13,20 +13,18 @@ import asyncio
 import functools
 import hashlib
 import time
+from collections.abc import MutableMapping
 from typing import Any
 
-import tornado
-from tornado import httputil
-from tornado.httputil import HTTPHeaders, ResponseStartLine, _normalize_header
+from tornado.httputil import ResponseStartLine
 from tornado.util import ObjectDict
 from tornado.web import _UIModuleNamespace
 
 from tornadopy.lifecycle.ending import EndingHandler
+from tornadopy.lifecycle.headers import ResponseHeaders
 from tornadopy.response import encode_dict
 
-_SERVER = f"TornadoServer/{tornado.version}"
 _HTML = "text/html; charset=UTF-8"
-_make_headers = HTTPHeaders.__new__
 _JSON = "application/json; charset=UTF-8"
 
 
@@ -47,9 +45,7 @@ class LeanHandler(EndingHandler):
         if not plan.is_pure:
             super().clear()
             return
-        headers = self._headers = _make_headers(HTTPHeaders)
-        headers._as_list = {"Server": [_SERVER], "Content-Type": [_HTML], "Date": [_date(int(time.time()))]}
-        headers._combined_cache = {}
+        self._headers = ResponseHeaders(_HTML, int(time.time()))
         if plan.has_defaults:
             self.set_default_headers()
         self._write_buffer = []
@@ -60,15 +56,23 @@ class LeanHandler(EndingHandler):
 
     def set_header(self, name: str, value: Any) -> None:
         """Set a header of the response."""
-        if self._plan.sends_at_once and type(value) is str and value.isascii() and value.isprintable():
-            headers, name = self._headers, _normalize_header(name)
-            headers._as_list[name] = [value]
-            headers._combined_cache[name] = value
+        headers = self._headers
+        if (
+            type(headers) is ResponseHeaders
+            and self._plan.sends_at_once
+            and type(value) is str
+            and value.isascii()
+            and value.isprintable()
+        ):
+            headers.put(name, value)
         else:
             super().set_header(name, value)
 
     def write(self, chunk: str | bytes | dict[str, Any]) -> None:
         """Write *chunk* to the buffer, a dictionary as JSON."""
+        if type(chunk) is str and self._plan.is_pure and not self._finished:
+            self._write_buffer.append(chunk.encode())  # PERF: what most handlers write
+            return
         if isinstance(chunk, dict) and not self._finished:
             encode = getattr(self.application, "json_encoder", None)
             if encode is not None or self._plan.is_pure:
@@ -80,10 +84,9 @@ class LeanHandler(EndingHandler):
             self._write_buffer.append(chunk.encode() if isinstance(chunk, str) else chunk)
 
     def _say_json(self) -> None:
-        if self._plan.sends_at_once:
-            headers = self._headers
-            headers._as_list["Content-Type"] = [_JSON]
-            headers._combined_cache.pop("Content-Type", None)
+        headers = self._headers
+        if self._plan.sends_at_once and type(headers) is ResponseHeaders:
+            headers.put("Content-Type", _JSON)
         else:
             self.set_header("Content-Type", _JSON)
 
@@ -101,9 +104,10 @@ class LeanHandler(EndingHandler):
             or self._transforms
             or (status != 200 and (status < 200 or status in {204, 304}))
         ):
-            return super().finish(chunk)
+            return self._finish_by_steps(chunk)
         request, headers = self.request, self._headers
-        fields = headers._as_list
+        plain: dict[str, str] | None = getattr(headers, "plain", None)
+        fields: MutableMapping[str, str] = headers if plain is None else plain
         is_hashed = status == 200 and "Etag" not in fields and request.method in {"GET", "HEAD"}
         if is_hashed and not (plan.hashes_at_once and "If-None-Match" not in request.headers):
             is_hashed = False
@@ -111,48 +115,51 @@ class LeanHandler(EndingHandler):
             if self.check_etag_header():
                 self._write_buffer = []
                 self.set_status(304)
-                return super().finish()
+                return self._finish_by_steps()
+            fields = headers
         body = b"".join(self._write_buffer)
         if is_hashed:
-            fields["Etag"] = [f'"{hashlib.sha1(body).hexdigest()}"']  # noqa: S324 - Tornado's choice, and no secret
+            fields["Etag"] = f'"{hashlib.sha1(body).hexdigest()}"'  # noqa: S324 - Tornado's choice, and no secret
         is_measured = "Content-Length" not in fields
         if is_measured:
-            fields["Content-Length"] = [str(len(body))]
+            fields["Content-Length"] = str(len(body))
         self._write_buffer = []
         self._headers_written = True
-        send_whole = getattr(request.connection, "send_whole", None) if is_measured else None
         sent: asyncio.Future[None]
         try:
             if hasattr(self, "_new_cookie"):
                 self._add_cookies()
+            send_whole = getattr(request.connection, "send_whole", None) if is_measured else None
             if send_whole is None:
                 sent = self._send_by_steps(body)
             else:
-                self._sent = sent = send_whole(status, self._reason, headers, body)
+                sent = self._sent = send_whole(status, self._reason, headers, body)
         except Exception:
             self._close_connection()  # the headers could not go out, so nothing else can
             raise
         self.application.log_request(self)
         self._finished = True
-        self.on_finish()
+        if plan.has_on_finish:
+            self.on_finish()
         self.ui = None  # type: ignore[assignment]  # its functions refer to the handler
         return sent
+
+    def _finish_by_steps(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
+        return self._sending(super().finish(chunk))
 
     def _send_by_steps(self, body: bytes) -> asyncio.Future[None]:
         connection: Any = self.request.connection
         connection.set_close_callback(None)  # or the connection would hold the handler until its next request
         start_line = ResponseStartLine("", self._status_code, self._reason)
-        sent: asyncio.Future[None] = connection.write_headers(
-            start_line, self._headers, b"" if self.request.method == "HEAD" else body
-        )
+        sent = connection.write_headers(start_line, self._headers, b"" if self.request.method == "HEAD" else body)
         connection.finish()
+        return self._sending(sent)
+
+    def _sending(self, sent: asyncio.Future[None]) -> asyncio.Future[None]:
+        # NOTE: Tornado resolves a write's Future with that of an earlier one; the connection knows the last.
+        self._sent = getattr(self.request.connection, "_pending_write", None) or sent
         return sent
 
     def _add_cookies(self) -> None:
         for cookie in self._new_cookie.values():
             self.add_header("Set-Cookie", cookie.OutputString(None))
-
-
-@functools.lru_cache(maxsize=2)
-def _date(second: int) -> str:
-    return httputil.format_timestamp(second)

@@ -75,8 +75,16 @@ class RespondingHandler(LeanHandler):
         Raises:
             RuntimeError: The response has been finished already.
         """
-        if chunk is None and not (self._pipeline.response or self._finished or self._spawned or self.context._preludes):
-            return self._send()  # PERF: the usual way (benchmarks/handlers.py)
+        is_usual = not (self._pipeline.response or self._finished or self._spawned or self.context._preludes)
+        if is_usual and chunk is None:
+            # PERF: the usual way; super() costs more than a call (benchmarks/handlers.py).
+            try:
+                return LeanHandler.finish(self)
+            finally:
+                if self._finished and not (self._pipeline.endcall or self._plan.concludes or self._returned):
+                    self._concluded = self._completed = True
+                elif self._finished or self._returned:
+                    self._conclude()
         if _responding.get() is self and not self._finished:
             return self._finish_from_hook(chunk)
         if self._finished or (self._spawned and self._answered):
@@ -213,11 +221,7 @@ class RespondingHandler(LeanHandler):
         if self._sealed:
             self._unseal()
         try:
-            sent = LeanHandler.finish(self)  # PERF: super() costs more than a call (benchmarks/handlers.py)
-            if self._sent is None:
-                # NOTE: Tornado resolves a write's Future with that of an earlier one; the connection knows the last.
-                self._sent = getattr(self.request.connection, "_pending_write", None) or sent
-            return sent
+            return LeanHandler.finish(self)
         finally:
             if self._finished or self._returned:
                 self._conclude()

@@ -117,7 +117,8 @@ class HeadReader:
                 self._renew()
                 listener = self._listener
                 self._parser.feed_data(line + _UPGRADE.sub(b"", fields))
-            listener.check_that_one_has_begun()
+            if len(listener.begun) != 1:
+                listener.check_that_one_has_begun()
         except HttpParserError as error:
             self._renew()
             raise HTTPInputError(str(error)) from error

@@ -6,6 +6,7 @@ Made by `tornadopy.server.protocol` for each request; the framing of answers is 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,6 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornadopy.server.context import ConnectionContext, ConnectionStream
 
 if TYPE_CHECKING:
-    from tornadopy.server.incoming import Incoming
     from tornadopy.server.protocol import ServerConnection
 
 SWITCHING_PROTOCOLS = 101
@@ -46,7 +46,6 @@ class Exchange(HTTPConnection):
         is_read: Whether the request has come whole, and the application has been told.
         body_timeout: In seconds, for the whole body; None leaves it to the server.
         held: The bytes of the answer that `detach` is to send.
-        incoming: What hands the request to its delegate; None for one that has been served whole.
     """
 
     # PERF: most answers change none of these.
@@ -55,7 +54,6 @@ class Exchange(HTTPConnection):
     is_detached = False
     is_read = False
     held = b""
-    incoming: Incoming | None = None
     close_callback: Callable[[], None] | None = None
     _max_body_size: int | None = None
     _pending_write: asyncio.Future[None] | None = None
@@ -121,14 +119,14 @@ class Exchange(HTTPConnection):
         _, code, reason = start_line
         status = int(code)
         self._frame(status, headers)
-        head = _encode(f"HTTP/1.1 {status} {reason}", headers)
+        head = _encode(status, reason, headers)
         self.are_headers_written = True
         if chunk:
             head += self._format(chunk)
         if status == SWITCHING_PROTOCOLS:
             # The other protocol may begin to write as soon as it has the connection; `detach` sends this before.
             self.held = head
-            return self._connection.done
+            return self._connection.server.done
         return self._send(head)
 
     def send_whole(self, status: int, reason: str, headers: HTTPHeaders, body: bytes) -> asyncio.Future[None]:
@@ -154,13 +152,18 @@ class Exchange(HTTPConnection):
             sent = self.write_headers(ResponseStartLine("", status, reason), headers, b"" if method == "HEAD" else body)
             self.finish()
             return sent
-        head = _encode(f"HTTP/1.1 {status} {reason}", headers)
+        plain_text = getattr(headers, "plain_text", None)
+        text: str | None = plain_text() if plain_text is not None else None
+        if text is None:
+            head = _encode(status, reason, headers)
+        else:  # PERF: a half of the time of the others
+            head = f"{_status_line(status, reason)}\r\n{text}".encode("latin-1")
         self.are_headers_written = True
         self.is_finished = True
         self.close_callback = None
         waiting = connection.send_last(self, head + body)
         if waiting is None:
-            return connection.done
+            return connection.server.done
         self._pending_write = waiting
         return waiting
 
@@ -204,7 +207,7 @@ class Exchange(HTTPConnection):
             return _closed(connection.loop)
         waiting = connection.send(data) if data else None
         if waiting is None:
-            return connection.done
+            return connection.server.done
         self._pending_write = waiting
         return waiting
 
@@ -258,25 +261,35 @@ class Exchange(HTTPConnection):
         return self._connection.detach(self.held)
 
 
-def _encode(status_line: str, headers: HTTPHeaders) -> bytes:
+def _encode(status: int, reason: str, headers: HTTPHeaders) -> bytes:
     """Return the head of an answer.
 
     Raises:
         ValueError: There is a line break in a header.
     """
-    lines = [status_line]
     try:
         # PERF: a third of the time of get_all() and native_str().
-        lines += [name + ": " + value for name, values in headers._as_list.items() for value in values]
+        lines = [name + ": " + value for name, values in headers._as_list.items() for value in values]
     except TypeError:
-        lines = [status_line, *(f"{native_str(name)}: {native_str(value)}" for name, value in headers.get_all())]
-    lines += ("", "")
-    text = "\r\n".join(lines)
-    breaks = len(lines) - 1
+        lines = [f"{native_str(name)}: {native_str(value)}" for name, value in headers.get_all()]
+    text = "\r\n".join([_status_line(status, reason), *lines, "", ""])
+    breaks = len(lines) + 2
     if text.count("\n") != breaks or text.count("\r") != breaks:
-        culprit = next(line for line in lines if "\r" in line or "\n" in line)
-        raise ValueError(f"Illegal characters (CR or LF) in header: {culprit!r}")
+        _refuse_breaks(lines)
     return text.encode("latin-1")
+
+
+@functools.lru_cache(maxsize=128)
+def _status_line(status: int, reason: str) -> str:
+    line = f"HTTP/1.1 {status} {reason}"
+    _refuse_breaks([line])
+    return line
+
+
+def _refuse_breaks(lines: list[str]) -> None:
+    for line in lines:
+        if "\r" in line or "\n" in line:
+            raise ValueError(f"Illegal characters (CR or LF) in header: {line!r}")
 
 
 def _closed(loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:

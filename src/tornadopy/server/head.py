@@ -13,8 +13,9 @@ from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine, _nor
 
 HEAD_END = b"\r\n\r\n"
 
-_HOST = b"\r\nhost:"
-_SHORT = 128  # bytes
+HOST = b"\r\nhost:"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_VERSIONS = frozenset({"HTTP/1.0", "HTTP/1.1"})
 _REQUEST_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])")
 _LINE_FEED_ALONE = re.compile(rb"(?<!\r)\n")
 
@@ -25,18 +26,16 @@ def parse_request_line(line: bytes) -> RequestStartLine:
     Raises:
         HTTPInputError: It is malformed, or of another version than 1.0 and 1.1.
     """
-    # PERF: the same lines come again and again; long ones are not kept.
-    return _remember_line(line) if len(line) <= _SHORT else _parse_line(line)
-
-
-def _parse_line(line: bytes) -> RequestStartLine:
-    match = _REQUEST_LINE.fullmatch(line.decode("latin-1"))
+    text = line.decode("latin-1")
+    # PERF: the usual line in a third of the time that the expression takes (benchmarks/http_server.py).
+    method, _, rest = text.partition(" ")
+    target, _, version = rest.partition(" ")
+    if version in _VERSIONS and method in _METHODS and target.isascii() and target.isprintable() and target:
+        return RequestStartLine(method, target, version)
+    match = _REQUEST_LINE.fullmatch(text)
     if match is None:
         raise HTTPInputError("Malformed HTTP request line")
     return RequestStartLine(*match.groups())
-
-
-_remember_line = functools.lru_cache(maxsize=1024)(_parse_line)
 
 
 def refuse_bare_line_feed(received: bytes, start: int) -> None:
@@ -90,18 +89,12 @@ class RequestHeaders(HTTPHeaders):
         return str(found)
 
     def __contains__(self, name: object) -> bool:
-        if self._parsed is not None or not isinstance(name, str):
-            return super().__contains__(name)
-        return _key(name) in self._lower
-
-    def begins_with_host(self, line: bytes) -> bool:
-        """Return whether the first field is *line*, with the line breaks around it, and there is no other ``Host``."""
-        return self._fields.startswith(line) and self._lower.find(_HOST, len(line) - 2) < 0
+        return _key(name) in self._lower if self._parsed is None else super().__contains__(name)
 
     def host_line(self) -> bytes:
         """Return the field ``Host`` with the line breaks before and after it, if it is the first; else nothing."""
         fields = self._fields
-        return fields[: fields.index(b"\r\n", 2) + 2] if self._lower.startswith(_HOST) else b""
+        return fields[: fields.index(b"\r\n", 2) + 2] if self._lower.startswith(HOST) else b""
 
     def _find(self, key: bytes) -> str | object | None:
         """Look a field up in the text; return its value, None if it is not there, or `_MANY` if it stands twice."""
@@ -118,10 +111,12 @@ _MANY = object()
 
 
 @functools.lru_cache(maxsize=256)
-def _key(name: str) -> bytes:
+def _key(name: object) -> bytes:
     """Return what a field of that name begins with, after the line before it."""
     # No field has a name with a question mark or a colon, and no head two line feeds in a row.
-    return b"\r\n%b:" % name.lower().encode("ascii", "replace") if ":" not in name else b"\n\n"
+    if not isinstance(name, str) or ":" in name:
+        return b"\n\n"
+    return b"\r\n%b:" % name.lower().encode("ascii", "replace")
 
 
 def _parse_fields(fields: bytes) -> dict[str, list[str]]:

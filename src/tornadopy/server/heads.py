@@ -10,8 +10,6 @@ from tornado.httputil import HTTPInputError, RequestStartLine
 from tornadopy.server._llhttp import Body, HeadReader
 from tornadopy.server.head import HEAD_END, RequestHeaders, parse_request_line, refuse_bare_line_feed
 
-_CARRIAGE_RETURN = 13
-
 Head = tuple[RequestStartLine, RequestHeaders, bool, Body | None]
 """What a head says: the request line, the fields, whether the connection may go on, and the body that follows."""
 
@@ -36,11 +34,6 @@ class Heads:
         self._scanned = 0  # bytes of an incomplete head that have been looked at
         self._head = b""  # of the last request, if it had no body
         self._is_persistent = False
-
-    def is_whole(self, received: bytes, limit: int) -> bool:
-        """Return whether *received*, with which a head begins, is that head and nothing else."""
-        length = len(received)
-        return 4 < length <= limit and received.find(HEAD_END) == length - 4 and received[0] != _CARRIAGE_RETURN
 
     def find_end(self, received: bytes, limit: int) -> int:
         """Return how long the head at the beginning of *received* is, in bytes; 0 if it has not come whole.
@@ -75,7 +68,8 @@ class Heads:
         self._head = b""
         start_line = parse_request_line(head[:line_end])
         is_persistent, body = self._reader.read(fields, start_line.version, headers)
-        is_persistent = is_persistent and _may_persist(start_line, headers)
+        if start_line.version == "HTTP/1.0" or start_line.method == "CONNECT":
+            is_persistent = is_persistent and _may_persist(start_line, headers)
         if body is None:
             self._head, self._start_line, self._is_persistent = head, start_line, is_persistent
         return start_line, headers, is_persistent, body

@@ -15,9 +15,11 @@ from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPMessageDelegate, R
 from tornado.log import app_log
 
 from tornadopy.server.exchange import Exchange
+from tornadopy.server.request import HTTPServerRequest
 
 if TYPE_CHECKING:
     from tornadopy.server._llhttp import Body
+    from tornadopy.server.head import RequestHeaders
     from tornadopy.server.protocol import ServerConnection
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -35,14 +37,16 @@ class Incoming:
         variables: The context variables.
     """
 
+    # PERF: most requests change none of these.
+    _delegate: HTTPMessageDelegate | None = None
+    _content = b""  # of the body; what has come and has not been delivered
+    _received = 0
+
     def __init__(self, connection: ServerConnection, exchange: Exchange, body: Body | None, variables: Context) -> None:
         self.exchange = exchange
         self.body = body
         self._connection = connection
         self._variables = variables
-        self._delegate: HTTPMessageDelegate | None = None
-        self._content = b""  # of the body; what has come and has not been delivered
-        self._received = 0
 
     def begin(self, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
         """Hand the head to the application."""
@@ -63,13 +67,29 @@ class Incoming:
         else:
             self._headers_done(headers)
 
-    def begin_with(
-        self, delegate: HTTPMessageDelegate, start_line: RequestStartLine, headers: HTTPHeaders, content: bytes
-    ) -> None:
-        """Hand a request to *delegate* that has been routed and whose *content*, if it has a body, has come whole."""
-        self._delegate = delegate
-        self._content = content
-        self._take(self._begin_with, start_line, headers)
+    def serve(self, start_line: RequestStartLine, headers: RequestHeaders) -> None:
+        """Let the application serve the request, which has come whole, in one call.
+
+        Raises:
+            HTTPInputError: The request is malformed.
+        """
+        connection, exchange, variables = self._connection, self.exchange, self._variables
+        request = HTTPServerRequest(exchange, connection, start_line, headers)
+        if self._content:
+            request.body = self._content
+        exchange.is_read = True
+        try:
+            delegate = variables.run(connection.server.serve, request, variables)
+        except Exception:
+            app_log.error("Uncaught exception", exc_info=True)
+            connection.abort()
+            return
+        if delegate is not None:
+            self._delegate = delegate
+            exchange.is_read = False
+            self._take(self._begin_with, start_line, headers)
+        elif not exchange.is_finished:
+            connection.want_answer()
 
     def _begin_with(self, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
         delegate = self._delegate

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextvars import Context
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tornado.http1connection import HTTP1ConnectionParameters
 from tornado.httputil import HTTPHeaders, HTTPInputError
 from tornado.iostream import IOStream
-from tornado.log import app_log, gen_log
+from tornado.log import gen_log
 
 from tornadopy.server import clock
 from tornadopy.server.context import ConnectionContext
 from tornadopy.server.exchange import Exchange
 from tornadopy.server.handover import hand_over
+from tornadopy.server.head import HEAD_END
 from tornadopy.server.heads import Head, Heads, HeadTooLarge
 from tornadopy.server.incoming import Incoming
-from tornadopy.server.request import HTTPServerRequest
+from tornadopy.server.sender import Sender
 from tornadopy.utils.escaping import escape_control
 
 if TYPE_CHECKING:
@@ -35,10 +35,11 @@ _HEAD, _BODY, _LATER, _WASTE, _FOREIGN = range(5)
 
 _IN_A_ROW = 16  # requests of one connection that are served before others get their turn
 _BUFFERED = 65_536  # bytes of what comes later; with more, nothing is read
+_CARRIAGE_RETURN = 13
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
 
-class ServerConnection(asyncio.Protocol):
+class ServerConnection(Sender):
     """One connection.
 
     Args:
@@ -47,75 +48,52 @@ class ServerConnection(asyncio.Protocol):
     Attributes:
         server: The server.
         parameters: Tornado's parameters of its connections.
-        loop: The event loop.
-        transport: The transport.
         context: The peer's address and the scheme.
-        is_closed: Whether the connection is of no more use to the application.
     """
 
     __slots__ = (
         "_ahead",
         "_buffer",
         "_clock",
-        "_exchange",
-        "_flushing",
         "_heads",
+        "_incoming",
         "_is_ending",
-        "_is_flushing",
         "_is_head_coming",
         "_is_paused",
         "_max_head",
         "_next",
-        "_variables",
         "context",
-        "is_closed",
-        "loop",
         "parameters",
         "server",
-        "transport",
     )
 
     context: ConnectionContext
-    transport: asyncio.Transport
     _clock: clock.Clock
 
     def __init__(self, server: HTTPServer) -> None:
+        super().__init__(asyncio.get_running_loop())
         self.server = server
         self.parameters: HTTP1ConnectionParameters = server.conn_params
-        self.loop = asyncio.get_running_loop()
-        self.is_closed = False
         self._next = _HEAD
         self._buffer = b""
         self._heads = Heads(server.heads)
         self._max_head = self.parameters.max_header_size
         self._is_head_coming = False
         self._ahead = 0  # requests that may follow at once, before others get their turn
-        self._exchange: Exchange | None = None  # the request in hand
-        self._variables: Context | None = None  # its context variables
+        self._incoming: Incoming | None = None  # the request in hand
         self._is_paused = False  # the client sends more than is wanted
-        self._is_flushing = False  # the client takes less than there is
         self._is_ending = False  # the answer is complete, but not flushed
-        self._flushing: list[asyncio.Future[None]] = []
 
     @property
     def max_buffer_size(self) -> int:
         """The most that a body may have where nothing else is said, in bytes."""
         return self.server.max_buffer_size or 104_857_600  # Tornado's
 
-    @property
-    def done(self) -> asyncio.Future[None]:
-        """A future that is done. PERF: one for all bytes that go out at once."""
-        return cast("asyncio.Future[None]", self.server.done)
-
     # The loop's calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection in."""
-        self.transport = cast("asyncio.Transport", transport)
-        # The transport calls `pause_writing` if it cannot hand all to the system, `resume_writing` when it has done so.
-        # NOTE: a plain one pauses above the limit, one of TLS at the limit.
-        is_secure = transport.get_extra_info("ssl_object") is not None
-        self.transport.set_write_buffer_limits(high=int(is_secure), low=0)
+        super().connection_made(transport)
         server = self.server
         self.context = ConnectionContext(transport, server.protocol, server.trusted_downstream)
         self._clock = clock.Clock(self.loop, server.variables, self._expire)
@@ -124,12 +102,20 @@ class ServerConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in what has come."""
-        if self._buffer or self._next != _HEAD or self.is_closed or not self._heads.is_whole(data, self._max_head):
+        length = len(data)
+        if (
+            self._buffer
+            or self._next != _HEAD
+            or self.is_closed
+            or not 4 < length <= self._max_head
+            or data.find(HEAD_END) != length - 4
+            or data[0] == _CARRIAGE_RETURN
+        ):
             self._buffer = self._buffer + data if self._buffer else data
             self.advance()
             return
         try:
-            self._start(self._heads.read(data))  # PERF: the usual way
+            self._start(self._heads.read(data))  # PERF: a head and nothing else is the usual thing
         except HTTPInputError as error:
             self.refuse(error)
 
@@ -153,20 +139,11 @@ class ServerConnection(asyncio.Protocol):
             # NOTE: asyncio's transport holds a method of its own, a circle that only the garbage collector would end.
             self.transport._read_ready_cb = None
 
-    def pause_writing(self) -> None:
-        """Take note that the client does not take what it is sent."""
-        self._is_flushing = True
-
-    def resume_writing(self) -> None:
-        """Take note that everything has been handed to the system."""
-        self._is_flushing = False
-        flushing, self._flushing = self._flushing, []
-        for future in flushing:
-            if not future.done():
-                future.set_result(None)
-        if self._is_ending and self._exchange is not None:
+    def all_flushed(self) -> None:
+        """Go on, if an answer was waiting for that."""
+        if self._is_ending and self._incoming is not None:
             self._is_ending = False
-            self._end(self._exchange)
+            self._end(self._incoming.exchange)
 
     # Reading
 
@@ -220,51 +197,34 @@ class ServerConnection(asyncio.Protocol):
     def _start(self, head: Head) -> None:
         start_line, headers, is_persistent, body = head
         server = self.server
-        exchange = self._exchange = Exchange(self, start_line, is_persistent=is_persistent)
-        variables = self._variables = server.variables.copy()
+        exchange = Exchange(self, start_line, is_persistent=is_persistent)
+        incoming = self._incoming = Incoming(self, exchange, body, server.variables.copy())
         self._is_head_coming = False
         self._next = _LATER
-        if server.serve is None or not (body is None or self._takes_whole(exchange, headers, body)):
+        if server.serve is not None and (body is None or self._takes_whole(incoming, body, headers)):
+            incoming.serve(start_line, headers)
+        else:
             self._clock.rest()
-            incoming = exchange.incoming = Incoming(self, exchange, body, variables)
             incoming.begin(start_line, headers)
-            return
-        request = HTTPServerRequest(exchange, self, start_line, headers)
-        if body is not None:
-            request.body = body.take()
-        exchange.is_read = True
-        try:
-            delegate = variables.run(server.serve, request, variables)
-        except Exception:
-            app_log.error("Uncaught exception", exc_info=True)
-            self.abort()
-            return
-        if self._exchange is exchange:
-            self._clock.rest()
-            if delegate is not None:
-                exchange.is_read = False
-                incoming = exchange.incoming = Incoming(self, exchange, body, variables)
-                incoming.begin_with(delegate, start_line, headers, request.body)
 
-    def _takes_whole(self, exchange: Exchange, headers: HTTPHeaders, body: Body) -> bool:
-        """Take a body in that has come with its head; return whether that is so, and the request may be served whole.
+    def _takes_whole(self, incoming: Incoming, body: Body, headers: HTTPHeaders) -> bool:
+        """Take in a body that has come with its head; return whether that is so.
 
         Raises:
             HTTPInputError: This is no body.
         """
         length, buffer = body.length, self._buffer
-        if length is None or length > min(len(buffer), exchange.max_body_size) or "Expect" in headers:
+        if length is None or length > min(len(buffer), incoming.exchange.max_body_size) or "Expect" in headers:
             return False
-        self._buffer = buffer[body.feed(buffer) :]
+        self._buffer = buffer[incoming.feed(buffer) :]
         return True
 
     def _read_body(self) -> None:
-        exchange = self._exchange
-        incoming = exchange.incoming if exchange is not None else None
-        if exchange is None or incoming is None:
+        incoming = self._incoming
+        if incoming is None:
             return
         received, self._buffer = self._buffer, b""
-        if exchange.body_timeout is None:
+        if incoming.exchange.body_timeout is None:
             self._clock.extend(len(received) / clock.BODY_RATE, clock.BODY_SECONDS)
         try:
             consumed = incoming.feed(received)
@@ -286,14 +246,14 @@ class ServerConnection(asyncio.Protocol):
             return
         if timeout is not None:
             self._clock.set(timeout)
-        elif self._next == _LATER and self._exchange is not None and self._exchange.body_timeout is None:
+        elif self._next == _LATER and self._incoming is not None and self._incoming.exchange.body_timeout is None:
             self._clock.set(clock.BODY_SECONDS)
         self._next = _BODY
 
     def want_nothing(self) -> None:
         """Let what comes wait, while the application does."""
         self._next = _LATER
-        if self._exchange is not None and self._exchange.body_timeout is None:
+        if self._incoming is not None and self._incoming.exchange.body_timeout is None:
             self._clock.rest()
 
     def want_answer(self) -> None:
@@ -304,33 +264,15 @@ class ServerConnection(asyncio.Protocol):
 
     # Answers
 
-    def send(self, data: bytes) -> asyncio.Future[None] | None:
-        """Send *data*.
-
-        Returns:
-            What resolves when it has been handed to the system; None if it has been already.
-        """
-        self.transport.write(data)
-        return self._flushed()
-
-    def _flushed(self) -> asyncio.Future[None] | None:
-        if not self._is_flushing:
-            if self.transport.is_closing():
-                self.is_closed = True  # the client is gone; a handler that never waits is not to write for ever
-            return None
-        future = self.loop.create_future()
-        self._flushing.append(future)
-        return future
-
     def send_last(self, exchange: Exchange, data: bytes) -> asyncio.Future[None] | None:
         """Send *data*, with which the answer in *exchange* is complete, and go on to the next request; see `send`."""
         transport = self.transport
         transport.write(data)
-        if self._is_flushing or transport.is_closing() or self._exchange is not exchange:
+        if self._is_flushing or transport.is_closing() or self._incoming is None:
             waiting = self._flushed()
             self.end_exchange(exchange)
             return waiting
-        self._exchange = self._variables = None
+        self._incoming = None
         self._clock.set(self.server.idle_seconds)
         if self._buffer:
             self._follow()
@@ -340,7 +282,7 @@ class ServerConnection(asyncio.Protocol):
 
     def end_exchange(self, exchange: Exchange) -> None:
         """Go on to the next request, or close; the answer in *exchange* is complete."""
-        if self.is_closed or self._exchange is not exchange:
+        if self.is_closed or self._incoming is None or self._incoming.exchange is not exchange:
             return
         if exchange.held:
             self._next = _FOREIGN
@@ -361,7 +303,7 @@ class ServerConnection(asyncio.Protocol):
             # The delegate may be in the midst of this request; it is told of the end afterwards.
             self.loop.call_soon(self.hang_up, context=self.server.variables)
             return
-        self._exchange = self._variables = None
+        self._incoming = None
         self._clock.set(self.server.idle_seconds)
         if self._buffer:
             self._follow()
@@ -390,7 +332,7 @@ class ServerConnection(asyncio.Protocol):
             held: What the stream is to send first.
         """
         self._next = _FOREIGN
-        self._exchange = self._variables = None
+        self._incoming = None
         self._clock.stop()
         received, self._buffer = self._buffer, b""
         is_closed, self.is_closed = self.is_closed, True
@@ -404,7 +346,7 @@ class ServerConnection(asyncio.Protocol):
         self._answer_and_close(b"400 Bad Request")
 
     def _answer_and_close(self, status: bytes) -> None:
-        if not self.is_closed and (self._exchange is None or not self._exchange.are_headers_written):
+        if not self.is_closed and (self._incoming is None or not self._incoming.exchange.are_headers_written):
             self.send(b"HTTP/1.1 %b\r\n\r\n" % status)  # as Tornado's; its end is that of the connection
         self.hang_up(expects_more=True)
 
@@ -420,7 +362,7 @@ class ServerConnection(asyncio.Protocol):
         if self.is_closed:
             return
         self.is_closed = True
-        is_read = self._exchange is None or self._exchange.is_read
+        is_read = self._incoming is None or self._incoming.exchange.is_read
         expects_more = expects_more or bool(self._buffer) or not is_read
         self._next = _WASTE
         self._buffer = b""
@@ -441,22 +383,14 @@ class ServerConnection(asyncio.Protocol):
 
     def _drop(self) -> None:
         """Tell the request in hand, if there is one, that the connection is closed."""
-        exchange, self._exchange = self._exchange, None
-        variables, self._variables = self._variables, None
-        if exchange is None or variables is None:
-            return
-        if exchange.incoming is not None:
-            exchange.incoming.close()
-            return
-        try:
-            variables.run(exchange.be_closed)
-        except Exception:
-            app_log.error("Uncaught exception", exc_info=True)
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            incoming.close()
 
     def _expire(self) -> None:
         if self.is_closed:
             self.transport.abort()
-        elif self._next == _BODY or self._exchange is not None:
+        elif self._next == _BODY or self._incoming is not None:
             gen_log.info("Timeout reading body from %s", self.context)
             self.abort()
         else:

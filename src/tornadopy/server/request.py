@@ -15,6 +15,8 @@ from tornado.escape import parse_qs_bytes
 from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine, ResponseStartLine, split_host_and_port
 from tornado.routing import _DefaultMessageDelegate, _RoutingDelegate
 
+from tornadopy.server.head import HOST
+
 if TYPE_CHECKING:
     from tornadopy.server.exchange import Exchange
     from tornadopy.server.head import RequestHeaders
@@ -55,8 +57,9 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
         self.connection = connection
         self.server_connection = server_connection
         self._start_time = time.time()
-        if context.host_line and headers.begins_with_host(context.host_line):
-            self.host = context.host  # PERF: clients repeat it
+        line = context.host_line
+        if line and headers._fields.startswith(line) and headers._lower.find(HOST, len(line) - 2) < 0:
+            self.host = context.host  # PERF: clients repeat the first field
         else:
             self.host = context.host = _host(headers, start_line.version)
             context.host_line = headers.host_line()
