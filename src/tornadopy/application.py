@@ -213,18 +213,17 @@ class Application(tornado.web.Application):
         context = RequestContext(self, request, variables)
         # PERF: no delegate where nothing but the path decides about the handler (benchmarks/handlers.py).
         is_plain = not (self._looks_before or self.is_behind_proxies) and len(self.default_router.rules) == 1
-        page = self._page_router.find_page(str(request.path)) if is_plain else None
-        if page is None:
+        found = self._page_router.resolve(str(request.path)) if is_plain else None
+        handler_class = None if found is None else self.served_classes[found[0].target]
+        if found is None or handler_class is None or handler_class._stream_request_body or self.forgets_files:
             delegate = self._find_handler(context, request)
             if type(delegate) is not HandlerDelegate or delegate.stream_request_body:
                 return delegate
             delegate.serve()
             return None
-        context.route_name = page.name
-        handler_class = self.served_classes[page.target]
-        if handler_class._stream_request_body or self.forgets_files:
-            return HandlerDelegate(self, context, handler_class, page.target_kwargs, None, None)
-        serve(self, context, handler_class, page.target_kwargs)
+        rule, args, kwargs = found
+        context.route_name = rule.name
+        serve(self, context, handler_class, rule.target_kwargs, args, kwargs)
         return None
 
     def _find_handler(self, context: RequestContext, request: HTTPServerRequest) -> HandlerDelegate:

@@ -20,6 +20,7 @@ from tornadopy.handler import ErrorHandler, ErrorPageHandler
 from tornadopy.lifecycle import LifecycleHandler
 from tornadopy.lifecycle.errors import status_of
 from tornadopy.lifecycle.response import LengthCounter
+from tornadopy.types import PathArgument
 from tornadopy.websocket import WebSocketHandler
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tornadopy.context import RequestContext
 
 
-_NOTHING: Mapping[str, bytes] = MappingProxyType({})
+_NOTHING: Mapping[str, PathArgument] = MappingProxyType({})
 
 
 def adapt(handler_class: type[RequestHandler]) -> type[LifecycleHandler]:
@@ -166,8 +167,8 @@ def serve(
     context: RequestContext,
     handler_class: type[LifecycleHandler],
     handler_kwargs: dict[str, Any] | None,
-    path_args: Sequence[bytes] = (),
-    path_kwargs: Mapping[str, bytes] = _NOTHING,
+    path_args: Sequence[PathArgument] = (),
+    path_kwargs: Mapping[str, PathArgument] = _NOTHING,
 ) -> LifecycleHandler:
     """Make the handler of a request that has come whole, start it, and return it; among the request's variables."""
     handler = _make(application, context, handler_class, handler_kwargs)
@@ -210,12 +211,18 @@ def _transforms(application: Application, handler: LifecycleHandler) -> list[Out
 def _execute(
     handler: LifecycleHandler,
     transforms: list[OutputTransform],
-    path_args: Sequence[bytes],
-    path_kwargs: Mapping[str, bytes],
+    path_args: Sequence[PathArgument],
+    path_kwargs: Mapping[str, PathArgument],
 ) -> asyncio.Task[None]:
+    args = [_as_tornado_has_it(value) for value in path_args]
+    kwargs = {name: _as_tornado_has_it(value) for name, value in path_kwargs.items()}
     return asyncio.get_running_loop().create_task(
-        handler._execute(transforms, *path_args, **path_kwargs), context=handler.context.variables
+        handler._execute(transforms, *args, **kwargs), context=handler.context.variables
     )
+
+
+def _as_tornado_has_it(argument: PathArgument) -> Any:
+    return argument.encode() if isinstance(argument, str) else argument
 
 
 def _raise_error(task: asyncio.Task[None]) -> None:

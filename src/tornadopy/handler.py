@@ -211,7 +211,7 @@ class ApiHandler(PageHandler):
         Returns:
             ``"json"``, ``"jsonp"``, or whatever else was asked for.
         """
-        asked = self.get_argument(params_name, None)
+        asked: str | None = self.get_argument(params_name, None)
         if asked:
             return asked.lower()
         accepted = errorpages.accepted_types(self.request.headers.get("Accept", ""))

@@ -6,13 +6,14 @@ order, and knows nothing of what they lead to.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple
 
-from tornado.routing import Matcher, PathMatches, Rule
+from tornado.routing import PathMatches, Rule
 
-from tornadopy.utils.patterns import literal_of
+from tornadopy.utils.patterns import literal_group, literal_of
 
 __all__ = ["Candidate", "RouteIndex"]
 
@@ -23,10 +24,12 @@ class Candidate(NamedTuple):
     Attributes:
         rule: The rule.
         is_certain: Whether it does match, and takes nothing out of the path.
+        regex: The expression that alone decides about it; None if there is more to it.
     """
 
     rule: Rule
     is_certain: bool
+    regex: re.Pattern[str] | None
 
 
 class RouteIndex:
@@ -44,12 +47,12 @@ class RouteIndex:
     """
 
     def __init__(self, rules: Sequence[Rule], matchers: frozenset[type] = frozenset({PathMatches})) -> None:
-        self._possible = [Candidate(rule, is_certain=False) for rule in rules]
         self._matchers = matchers
+        self._possible = [Candidate(rule, is_certain=False, regex=self._regex_of(rule)) for rule in rules]
         self._by_prefix: dict[str, list[int]] = defaultdict(list)
         paths: dict[str, list[int]] = defaultdict(list)
         for place, rule in enumerate(rules):
-            literals = _literals(rule, matchers)
+            literals = self._literals(rule)
             for path in literals.paths:
                 paths[path].append(place)
             if not literals.paths:
@@ -62,7 +65,10 @@ class RouteIndex:
         if "\n" in path:  # the "$" of an expression matches before a last line feed, too
             return self._possible
         known = self._by_path.get(path)
-        return known if known is not None else [self._possible[place] for place in self._prefixed(path)]
+        if known is not None:
+            return known
+        possible = self._possible
+        return [possible[place] for place in self._prefixed(path)]
 
     def spelled_out(self) -> Iterator[tuple[str, Rule]]:
         """Yield the paths that one rule takes before all others, and that rule."""
@@ -84,18 +90,33 @@ class RouteIndex:
             found.sort()
         return found
 
-    def _with_prefixes(self, path: str, certain: list[int]) -> tuple[Candidate, ...]:
-        places = sorted([*certain, *(place for place in self._prefixed(path) if self._may_match(place, path))])
-        spelled_out = set(certain)
-        return tuple(Candidate(self._possible[place].rule, place in spelled_out) for place in places)
+    def _with_prefixes(self, path: str, literal: list[int]) -> tuple[Candidate, ...]:
+        places = sorted([*literal, *(place for place in self._prefixed(path) if self._may_match(place, path))])
+        candidates = (self._possible[place] for place in places)
+        return tuple(
+            each._replace(is_certain=place in literal and each.regex is not None and not each.regex.groups)
+            for place, each in zip(places, candidates, strict=True)
+        )
 
     def _may_match(self, place: int, path: str) -> bool:
-        matcher = self._possible[place].rule.matcher
-        return not _is_known(matcher, self._matchers) or matcher.regex.match(path) is not None
+        regex = self._possible[place].regex
+        return regex is None or regex.match(path) is not None
 
+    def _regex_of(self, rule: Rule) -> re.Pattern[str] | None:
+        matcher = rule.matcher
+        return matcher.regex if isinstance(matcher, PathMatches) and type(matcher) in self._matchers else None
 
-def _is_known(matcher: Matcher, matchers: frozenset[type]) -> TypeGuard[PathMatches]:
-    return isinstance(matcher, PathMatches) and type(matcher) in matchers
+    def _literals(self, rule: Rule) -> _Literals:
+        regex = self._regex_of(rule)
+        if regex is None:
+            return _Literals((), "")
+        prefix, rest = literal_of(regex)
+        if rest == "$":
+            return _Literals((prefix,), prefix)
+        if rest == "/?$":
+            return _Literals((prefix, f"{prefix}/"), prefix)
+        group = literal_group(rest)
+        return _Literals((), prefix) if group is None else _Literals((prefix + group,), prefix)
 
 
 class _Literals(NamedTuple):
@@ -103,15 +124,3 @@ class _Literals(NamedTuple):
 
     paths: tuple[str, ...]
     prefix: str
-
-
-def _literals(rule: Rule, matchers: frozenset[type]) -> _Literals:
-    matcher = rule.matcher
-    if not _is_known(matcher, matchers):
-        return _Literals((), "")
-    prefix, rest = literal_of(matcher.regex)
-    if rest == "$":
-        return _Literals((prefix,), prefix)
-    if rest == "/?$":
-        return _Literals((prefix, f"{prefix}/"), prefix)
-    return _Literals((), prefix)

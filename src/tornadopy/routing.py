@@ -14,6 +14,7 @@ from inspect import isclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from tornado.escape import url_unescape
 from tornado.httputil import HTTPMessageDelegate, HTTPServerConnectionDelegate, HTTPServerRequest
 from tornado.routing import HostMatches, Matcher, PathMatches, Rule, URLSpec
 from tornado.web import RequestHandler, _ApplicationRouter
@@ -21,6 +22,7 @@ from tornado.web import RequestHandler, _ApplicationRouter
 from tornadopy.context import current_request
 from tornadopy.exceptions import UrlError
 from tornadopy.routeindex import RouteIndex
+from tornadopy.types import PathArgument
 from tornadopy.utils.errors import describe_error
 from tornadopy.utils.imports import import_string
 from tornadopy.utils.patterns import alternatives
@@ -212,6 +214,11 @@ def join(prefix: str, pattern: str) -> str:
     return f"/{joined}" if joined in {"", "$"} else joined
 
 
+Resolved = tuple[Rule, Sequence[PathArgument], Mapping[str, PathArgument]]
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 class ApplicationRouter(_ApplicationRouter):
     """Tornado's router of an application, which also takes `Route` objects and notes the route that matched."""
 
@@ -243,21 +250,33 @@ class ApplicationRouter(_ApplicationRouter):
             raise _double(str(rule.name), taken, rule)
         return super().process_rule(rule)
 
-    def find_page(self, path: str) -> Rule | None:
-        """Return the rule that serves *path* and nothing else, if no other comes before it."""
+    def resolve(self, path: str) -> Resolved | None:
+        """Return the rule that serves *path* with what its pattern takes out; None if more than the path is asked for.
+
+        PERF: without a delegate for each request (benchmarks/handlers.py).
+        """
         if self._indexed != len(self.rules):  # they may be added at any time, as in Tornado
             self._build_index()
-        return self._pages.get(path)
+        page = self._pages.get(path)
+        if page is not None:
+            return page, (), _NOTHING
+        for rule, _, regex in self._index.find(path):
+            if regex is None or not self._is_served(rule.target):
+                return None
+            match = regex.match(path)
+            if match is None:
+                continue
+            if regex.groupindex:
+                return rule, (), {name: _argument(value) for name, value in match.groupdict().items()}
+            return rule, [_argument(value) for value in match.groups()], _NOTHING
+        return None
 
     def find_handler(self, request: HTTPServerRequest, **_kwargs: Any) -> HTTPMessageDelegate | None:
         """Return the delegate of the first rule that matches *request*."""
         application = self.application
-        page = self.find_page(request.path)
-        if page is not None:
-            if page.name:
-                _note_name(page.name)
-            return application.get_handler_delegate(request, page.target, page.target_kwargs)
-        for rule, is_certain in self._index.find(request.path):
+        if self._indexed != len(self.rules):  # they may be added at any time, as in Tornado
+            self._build_index()
+        for rule, is_certain, _ in self._index.find(request.path):
             parameters: dict[str, Any] | None = {} if is_certain else rule.matcher.match(request)
             if parameters is None:
                 continue
@@ -289,6 +308,12 @@ class ApplicationRouter(_ApplicationRouter):
             yield rule
             if isinstance(rule.target, ApplicationRouter):
                 yield from rule.target.walk()
+
+
+def _argument(value: str | None) -> PathArgument:
+    if value is None or (value.isascii() and "%" not in value):
+        return value
+    return url_unescape(value, encoding=None, plus=False)
 
 
 def _note_name(name: str) -> None:

@@ -76,3 +76,7 @@ class PageHandler(Protocol):
     def flush(self, include_footers: bool = False) -> Any:
         """Send what there is of the response."""
         ...
+
+
+PathArgument = str | bytes | None
+"""What the group of a pattern took out of a path: bytes, a string if it is plain ASCII, None if it took no part."""

@@ -51,7 +51,7 @@ def answers(rules: list[Rule], path: str) -> list[int]:
 
 def answers_of_index(rules: list[Rule], path: str) -> list[int]:
     found = []
-    for rule, is_certain in RouteIndex(rules).find(path):
+    for rule, is_certain, _regex in RouteIndex(rules).find(path):
         parameters = rule.matcher.match(request(path))
         if is_certain:
             assert parameters == {}, f"{rule.matcher.regex.pattern!r} does not match {path!r}"
@@ -62,6 +62,7 @@ def answers_of_index(rules: list[Rule], path: str) -> list[int]:
 
 @given(st.lists(matchers, max_size=8), paths)
 @example([PathMatches("/ab"), PathMatches("/a(b)"), PathMatches("/ab.*")], "/ab")
+@example([PathMatches("/(ab)"), PathMatches("/(?P<page>a/)"), PathMatches("/(?:a)/"), PathMatches("/(a)b")], "/ab")
 @example([PathMatches("/login/?")], "/login\n")
 @example([PathMatches(r"/a\$")], "/a$b")
 def test_it_finds_what_a_walk_through_all_rules_finds(found: list[Any], path: str) -> None:
@@ -79,12 +80,12 @@ def test_the_literal_beginning_is_one(matcher: Any, path: str, more: str) -> Non
 
 def test_a_path_that_is_spelled_out_meets_no_other_rule() -> None:
     rules = [Rule(PathMatches(f"/page{number}"), object) for number in range(1000)]
-    assert [rules.index(rule) for rule, _certain in RouteIndex(rules).find("/page700")] == [700]
+    assert [rules.index(rule) for rule, _certain, _regex in RouteIndex(rules).find("/page700")] == [700]
 
 
 def test_a_path_below_a_literal_beginning_meets_the_rules_of_that_beginning_alone() -> None:
     rules = [Rule(PathMatches(rf"/shop{number:04}/(\d+)"), object) for number in range(1000)]
-    assert [rules.index(rule) for rule, _certain in RouteIndex(rules).find("/shop0700/5")] == [700]
+    assert [rules.index(rule) for rule, _certain, _regex in RouteIndex(rules).find("/shop0700/5")] == [700]
 
 
 def test_a_matcher_with_a_mind_of_its_own_is_asked_for_every_path() -> None:

@@ -10,11 +10,12 @@ import tornado.web
 from hypothesis import given
 from hypothesis import strategies as st
 from tornado import httputil
+from tornado.escape import parse_qs_bytes
 from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine
 
 from server.loops import ask, listening, loops, run
 from tornadopy.server.head import RequestHeaders
-from tornadopy.server.request import HTTPServerRequest
+from tornadopy.server.request import HTTPServerRequest, parse_query
 
 NAMES = (
     "method", "uri", "version", "path", "query", "host", "host_name", "arguments", "query_arguments", "body_arguments",
@@ -119,3 +120,8 @@ def test_a_router_gets_it_and_a_router_with_a_way_of_its_own_is_let_alone(loop: 
 
     run(loop, main())
     assert seen == [HTTPServerRequest, Own, httputil.HTTPServerRequest]
+
+
+@given(st.text(alphabet="ab=&;%+2\xe9 \t", max_size=12))
+def test_a_query_is_read_as_tornado_reads_it(query: str) -> None:
+    assert parse_query(query) == parse_qs_bytes(query, keep_blank_values=True)

@@ -23,6 +23,7 @@ from tornadopy.context import RequestContext, current_request
 from tornadopy.lifecycle.plan import Plan
 from tornadopy.lifecycle.response import RespondingHandler
 from tornadopy.middleware.pipeline import Pipeline, run, run_synchronous
+from tornadopy.types import PathArgument
 
 _NO_PIPELINE = Pipeline()
 _NO_STEPS: Iterator[Awaitable[Any]] = iter(())
@@ -102,7 +103,7 @@ class LifecycleHandler(RespondingHandler):
         await self._go_on(self._steps(args, kwargs))
 
     def execute_at_once(
-        self, transforms: list[OutputTransform], args: Sequence[bytes], kwargs: Mapping[str, bytes]
+        self, transforms: list[OutputTransform], args: Sequence[PathArgument], kwargs: Mapping[str, PathArgument]
     ) -> asyncio.Task[None] | None:
         """Serve the request without a task, up to what has to be waited for.
 
@@ -170,7 +171,7 @@ class LifecycleHandler(RespondingHandler):
         elif self._finished or self._aborted:
             self._conclude()
 
-    def _steps(self, args: Sequence[bytes], kwargs: Mapping[str, bytes]) -> Iterator[Awaitable[Any]]:
+    def _steps(self, args: Sequence[PathArgument], kwargs: Mapping[str, PathArgument]) -> Iterator[Awaitable[Any]]:
         """Walk the request's way to the handler's method, and through it; yield what is to be awaited."""
         self._check_request(args, kwargs)
         if self._pipeline.request:
@@ -205,7 +206,7 @@ class LifecycleHandler(RespondingHandler):
         if self._auto_finish and not self._finished and not (self._spawned and self._answered):
             self.finish()
 
-    def _check_request(self, args: Sequence[bytes], kwargs: Mapping[str, bytes]) -> None:
+    def _check_request(self, args: Sequence[PathArgument], kwargs: Mapping[str, PathArgument]) -> None:
         """Refuse what Tornado refuses before it calls a handler: the method, the body, a forged form.
 
         So is what failed before there was a handler.
@@ -222,12 +223,18 @@ class LifecycleHandler(RespondingHandler):
                 request._parse_body()
             except HTTPInputError as error:
                 raise HTTPError(400, "Invalid body: %s", error) from error
-        self.path_args = [self.decode_argument(arg) for arg in args] if args else []
-        self.path_kwargs = (
-            {name: self.decode_argument(value, name=name) for name, value in kwargs.items()} if kwargs else {}
-        )
+        self.path_args = [self._decoded(value) for value in args] if args else []
+        self.path_kwargs = {name: self._decoded(value, name=name) for name, value in kwargs.items()} if kwargs else {}
         if method not in _SAFE_METHODS:
             self._cross_origin_protection()
+
+    def _decoded(self, value: PathArgument, **name: str) -> str:
+        """Return what a pattern took out of the path as the handler's method gets it."""
+        if isinstance(value, str):
+            if not self._plan.decodes:
+                return value
+            value = value.encode()
+        return self.decode_argument(value, **name)  # type: ignore[arg-type]  # Tornado hands it None, too
 
     async def _receive_body(self) -> None:
         """Let a streamed body come in; note whether it came whole."""

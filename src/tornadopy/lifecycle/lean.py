@@ -18,7 +18,7 @@ from typing import Any
 
 from tornado.httputil import ResponseStartLine
 from tornado.util import ObjectDict
-from tornado.web import _UIModuleNamespace
+from tornado.web import _ARG_DEFAULT, _UIModuleNamespace
 
 from tornadopy.lifecycle.ending import EndingHandler
 from tornadopy.lifecycle.headers import ResponseHeaders
@@ -67,6 +67,15 @@ class LeanHandler(EndingHandler):
             headers.put(name, value)
         else:
             super().set_header(name, value)
+
+    def get_argument(self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True) -> Any:
+        """Return an argument of the query or the body; see Tornado's."""
+        values = self.request.arguments.get(name, ())
+        if len(values) == 1 and values[0].isascii() and not self._plan.decodes:
+            text = values[0].decode()
+            if text.isprintable():
+                return text.strip() if strip else text
+        return super().get_argument(name, default, strip)
 
     def write(self, chunk: str | bytes | dict[str, Any]) -> None:
         """Write *chunk* to the buffer, a dictionary as JSON."""

@@ -34,6 +34,7 @@ class Plan:
         sends_at_once: Whether the class leaves alone the methods that a response is sent by.
         hashes_at_once: Whether it leaves alone those that make the ETag.
         methods_at_once: The HTTP methods for which nothing that is known of the class asks for a task.
+        decodes: Whether it has a `decode_argument` of its own.
         prepares: Whether it has a `prepare` or an `on_prepare` of its own.
         concludes: Whether it has a `complete_finish` of its own.
         has_defaults: Whether it has a `set_default_headers` or a `clear` of its own.
@@ -49,6 +50,7 @@ class Plan:
     has_defaults: bool = True
     has_on_finish: bool = True
     initializes: bool = True
+    decodes: bool = True
     prepares: bool = True
     concludes: bool = True
     initialize_names: frozenset[str] | None = frozenset()
@@ -70,6 +72,7 @@ class Plan:
             has_defaults=not leaves_alone("set_default_headers", "clear"),
             has_on_finish=not leaves_alone("on_finish"),
             initializes=not leaves_alone("initialize"),
+            decodes=not leaves_alone("decode_argument"),
             prepares=not leaves_alone("prepare", "on_prepare"),
             concludes=not leaves_alone("complete_finish"),
             initialize_names=_parameters(handler_class.initialize),

@@ -43,6 +43,11 @@ class _Listener:
         self.on_message_begin: Callable[[], None] = partial(self.begun.append, None)
         self.on_body: Callable[[bytes], None] = self.pieces.append
 
+    def forget(self) -> None:
+        """Take the next message for the first."""
+        self.is_complete = False
+        self.begun.clear()
+
     def check_that_one_has_begun(self) -> None:
         if len(self.begun) != 1:
             raise HTTPInputError("data after the end of the message")
@@ -51,6 +56,10 @@ class _Listener:
         self.is_complete = True
         if self.parser is not None:
             self.is_persistent = self.parser.should_keep_alive()
+
+
+_NOBODY = _Listener()
+"""The listener of a body that is over."""
 
 
 class _ChunkListener(_Listener):
@@ -80,13 +89,23 @@ class HeadReader:
 
     def __init__(self) -> None:
         self._listener = _Listener()
+        self._spare: tuple[HttpRequestParser, _Listener] | None = None
         self._renew()
 
     def _renew(self) -> None:
         self._listener.parser = None  # no circle stays behind
-        self._listener = _Listener()
-        self._parser = HttpRequestParser(self._listener)
+        spare, self._spare = self._spare, None
+        if spare is None:
+            self._listener = _Listener()
+            self._parser = HttpRequestParser(self._listener)
+        else:
+            self._parser, self._listener = spare
         self._listener.parser = self._parser
+
+    def _take_back(self, parser: HttpRequestParser, listener: _Listener) -> None:
+        """Keep a parser that has come to the end of a body. PERF: a new one costs more than a head."""
+        listener.forget()
+        self._spare = parser, listener
 
     def read(self, fields: bytes, version: str, headers: RequestHeaders) -> tuple[bool, Body | None]:
         """Judge a head.
@@ -103,8 +122,7 @@ class HeadReader:
             HTTPInputError: The head is malformed.
         """
         listener = self._listener
-        listener.is_complete = False
-        listener.begun.clear()
+        listener.forget()
         # NOTE: the request line is Tornado's affair; llhttp knows a fixed list of methods. None of them but CONNECT,
         # after which no connection goes on, has a say in where a message ends.
         line = _LINES[version]
@@ -131,22 +149,30 @@ class HeadReader:
             return listener.is_persistent, None
         parser = self._parser
         self._renew()
-        return parser.should_keep_alive(), _body(parser, listener, fields, version, headers)
+        is_persistent = parser.should_keep_alive()
+        body = _body(parser, listener, fields, version, headers)
+        if is_persistent and body.length is not None:
+            body.give_back = self._take_back
+        return is_persistent, body
 
 
 class Body:
-    """A body of a known length, in bytes."""
+    """A body of a known length.
+
+    Attributes:
+        length: In bytes.
+        is_complete: Whether it has come to its end.
+        give_back: Takes the parser when it has.
+    """
+
+    is_complete = False
+    give_back: Callable[[HttpRequestParser, _Listener], None] | None = None
 
     def __init__(self, parser: HttpRequestParser, listener: _Listener, length: int) -> None:
         self._parser = parser
         self._listener = listener
         self.length: int | None = length
         self._remaining = length
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the body has come to its end."""
-        return self._listener.is_complete
 
     def feed(self, received: bytes) -> int:
         """Take in a part of the body.
@@ -164,6 +190,7 @@ class Body:
         self._remaining -= len(piece)
         _feed(self._parser, piece)
         self._listener.check_that_one_has_begun()
+        self.is_complete = self._listener.is_complete
         if self.is_complete is not (self._remaining == 0):
             raise HTTPInputError("the length of the body is not what was said")
         return len(piece)
@@ -173,6 +200,9 @@ class Body:
         pieces = self._listener.pieces
         content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
+        if self.is_complete and self.give_back is not None:
+            self.give_back(self._parser, self._listener)
+            self.give_back, self._listener = None, _NOBODY
         return content
 
 
@@ -199,6 +229,7 @@ class ChunkedBody(Body):
             piece = received[position:end]
             _feed(self._parser, piece)
             self._listener.check_that_one_has_begun()
+            self.is_complete = self._listener.is_complete
             self._tail = (self._tail + piece[-3:])[-3:]
             position = end
         self._fed += position

@@ -6,7 +6,9 @@ import re
 from typing import NamedTuple
 
 _PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)  # an escape, a set of characters, or a character
-_LITERALS = re.compile(r"\^?((?:(?:[^\\.^$*+?{}\[\]|()]|\\[^\w\s])(?![?*+{]))*)")
+_CHARACTERS = r"((?:(?:[^\\.^$*+?{}\[\]|()]|\\[^\w\s])(?![?*+{]))*)"
+_LITERALS = re.compile(r"\^?" + _CHARACTERS)
+_GROUP = re.compile(r"\((?:\?:|\?P<\w+>)?" + _CHARACTERS + r"\)\$")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -32,6 +34,15 @@ def literal_of(pattern: re.Pattern[str]) -> Literal:
     if found is None or pattern.flags != re.UNICODE or len(alternatives(text)) > 1:
         return Literal("", text)
     return Literal(_ESCAPE.sub(r"\1", found[1]), text[found.end() :])
+
+
+def literal_group(rest: str) -> str | None:
+    """Return what the group matches that *rest*, of a `Literal`, consists of; None unless it is one text.
+
+    .. versionadded:: 2.0
+    """
+    found = _GROUP.fullmatch(rest)
+    return None if found is None else _ESCAPE.sub(r"\1", found[1])
 
 
 def alternatives(pattern: str) -> list[str]:
