@@ -73,14 +73,11 @@ class ResponseHeaders(HTTPHeaders):
         name = _normalize_header(name)
         return name in self.plain or name in _STAMPED
 
-    def plain_text(self) -> str | None:
-        """Return all lines, with the empty one that ends them; None if they have to be made of lists."""
+    def plain_lines(self) -> str | None:
+        """Return all lines, each with a line break before it; None if they have to be made of lists."""
         if self.plain is None:
             return None
-        text = self._text
-        for name, value in self.plain.items():
-            text += f"{name}: {value}\r\n"
-        return text + "\r\n"
+        return self._text + "\r\n".join(map(": ".join, self.plain.items()))
 
 
 @functools.lru_cache(maxsize=256)
@@ -92,4 +89,4 @@ def _plain_name(name: str) -> str | None:
 
 @functools.lru_cache(maxsize=2)
 def _stamp(second: int) -> str:
-    return f"Server: {_SERVER}\r\nDate: {format_timestamp(second)}\r\n"
+    return f"\r\nServer: {_SERVER}\r\nDate: {format_timestamp(second)}\r\n"

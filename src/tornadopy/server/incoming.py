@@ -75,7 +75,7 @@ class Incoming:
         """
         connection, exchange, variables = self._connection, self.exchange, self._variables
         request = HTTPServerRequest(exchange, connection, start_line, headers)
-        if self._content:
+        if self.body is not None:
             request.body = self._content
         exchange.is_read = True
         try:

@@ -30,12 +30,11 @@ if TYPE_CHECKING:
     from tornadopy.server._llhttp import Body
     from tornadopy.server.http import HTTPServer
 
-# What the next bytes are.
+# What the next bytes are. A head is the false one.
 _HEAD, _BODY, _LATER, _WASTE, _FOREIGN = range(5)
 
 _IN_A_ROW = 16  # requests of one connection that are served before others get their turn
 _BUFFERED = 65_536  # bytes of what comes later; with more, nothing is read
-_CARRIAGE_RETURN = 13
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
 
@@ -102,15 +101,8 @@ class ServerConnection(Sender):
 
     def data_received(self, data: bytes) -> None:
         """Take in what has come."""
-        length = len(data)
-        if (
-            self._buffer
-            or self._next != _HEAD
-            or self.is_closed
-            or not 4 < length <= self._max_head
-            or data.find(HEAD_END) != length - 4
-            or data[0] == _CARRIAGE_RETURN
-        ):
+        end = data.find(HEAD_END) + 4
+        if end != len(data) or self._buffer or self._next or self.is_closed or end > self._max_head or end < 5:
             self._buffer = self._buffer + data if self._buffer else data
             self.advance()
             return
@@ -182,6 +174,7 @@ class ServerConnection(Sender):
             end = self._heads.find_end(buffer, self._max_head)
             if end:
                 self._buffer = buffer[end:]
+                self._is_head_coming = False
                 self._start(self._heads.read(buffer[:end]))
                 return True
             if buffer and not self._is_head_coming:
@@ -199,11 +192,10 @@ class ServerConnection(Sender):
         server = self.server
         exchange = Exchange(self, start_line, is_persistent=is_persistent)
         incoming = self._incoming = Incoming(self, exchange, body, server.variables.copy())
-        self._is_head_coming = False
-        self._next = _LATER
         if server.serve is not None and (body is None or self._takes_whole(incoming, body, headers)):
             incoming.serve(start_line, headers)
         else:
+            self._next = _LATER
             self._clock.rest()
             incoming.begin(start_line, headers)
 

@@ -20,6 +20,7 @@ from tornadopy.server.head import HOST
 if TYPE_CHECKING:
     from tornadopy.server.exchange import Exchange
     from tornadopy.server.head import RequestHeaders
+    from tornadopy.server.protocol import ServerConnection
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _USUAL_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")
@@ -38,13 +39,15 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
         HTTPInputError: There is no ``Host``, or it is malformed, or there are too many arguments.
     """
 
+    # PERF: most requests have neither.
     body = b""
+    query = ""
     _finish_time = None
 
     def __init__(
         self,
         connection: Exchange,
-        server_connection: object,
+        server_connection: ServerConnection,
         start_line: RequestStartLine,
         headers: RequestHeaders,
     ) -> None:
@@ -52,7 +55,7 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
         self.method, uri, self.version = start_line
         self.uri = uri
         self.headers = headers
-        context = connection.context
+        context = server_connection.context
         self.remote_ip = context.remote_ip
         self.protocol = context.protocol
         self.connection = connection
@@ -65,7 +68,7 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
             self.host = context.host = _host(headers, start_line.version)
             context.host_line = headers.host_line()
         if "?" not in uri:
-            self.path, self.query = uri, ""
+            self.path = uri
             return
         self.path, _, self.query = uri.partition("?")
         if self.query.count("&") >= httputil._DEFAULT_PARSE_BODY_CONFIG.urlencoded.max_arguments:
