@@ -179,6 +179,7 @@ class Application(tornado.web.Application):
         """Append routes for the hosts that match *host_pattern*, as in Tornado."""
         matcher = HostMatches(host_pattern)
         self.default_router.rules.insert(-1, Rule(matcher, ApplicationRouter(self, host_handlers)))
+        self._looks_before = True
         if self.default_host is not None:
             self.wildcard_router.add_rules([(DefaultHostMatches(self, matcher.host_pattern), host_handlers)])
 
@@ -213,7 +214,7 @@ class Application(tornado.web.Application):
         context = RequestContext(self, request, variables)
         # PERF: no delegate where nothing but the path decides about the handler (benchmarks/handlers.py).
         found = None
-        if not self._looks_before and not self.is_behind_proxies and len(self.default_router.rules) == 1:
+        if not self._looks_before and not self.is_behind_proxies:
             found = self._page_router.resolve(str(request.path))
         if found is None:
             delegate = self._find_handler(context, request)
