@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -85,6 +84,8 @@ def import_app(path: str, app: str) -> ModuleType:
 
 
 def _with_submodules(module: ModuleType) -> Iterator[ModuleType]:
+    import pkgutil  # noqa: PLC0415 - only commands ask for all modules of a package
+
     yield module
     for each in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{module.__name__}.", onerror=_complain):
         yield import_user_module(each.name)
