@@ -29,7 +29,6 @@ from tornadopy.application import Application
 from tornadopy.conf import Settings, settings
 from tornadopy.decorators import async_execute
 from tornadopy.exceptions import ArgumentError, ConfigError, ServerError, TornadopyError
-from tornadopy.i18n import load_translations
 from tornadopy.logger import configuration
 from tornadopy.server import reload
 from tornadopy.server.banner import banner
@@ -196,6 +195,8 @@ class Server:
             )
         self.application.check_secrets()
         if conf.TRANSLATIONS:
+            from tornadopy.i18n import load_translations  # noqa: PLC0415 - most sites have none
+
             load_translations(conf.TRANSLATIONS_CONF, project_path=conf.path(""))
         return self.application
 

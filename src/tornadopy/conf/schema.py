@@ -26,7 +26,6 @@ from typing import (
 
 from tornadopy.conf.defaults import LEVEL, MERGED, PATH, PORT, AtLeast, Defaults
 from tornadopy.exceptions import ConfigError
-from tornadopy.utils.masking import mask, mask_text
 from tornadopy.utils.suggest import nearest
 
 TEXT_KEYS = frozenset({"cookie_secret", "login_url", "static_path", "static_url_prefix", "template_path"})
@@ -217,13 +216,16 @@ def _check_marked(path: str, value: Any, annotation: Any) -> None:
     inner, marks = get_args(annotation)[0], annotation.__metadata__
     if not {LEVEL, PORT}.intersection(marks):  # they say more than the types behind them
         check(path, value, inner)
-    if not (_fits(value, inner) and all(_keeps(value, mark) for mark in marks)):
+    if not _fits(value, annotation):
         _refuse(path, value, annotation, _did_you_mean(str(value), _LEVELS) if LEVEL in marks else "")
 
 
 def _fits(value: Any, annotation: Any) -> bool:
-    if type(annotation) is type:  # PERF: for most, and without the message of a refusal that nobody reads
+    # PERF: most are of these two kinds, and get no message of a refusal that nobody reads.
+    if type(annotation) is type:
         return _is_plain(value, annotation)
+    if get_origin(annotation) is Annotated:
+        return _fits(value, get_args(annotation)[0]) and all(_keeps(value, mark) for mark in annotation.__metadata__)
     try:
         check("", value, annotation)
     except ConfigError:
@@ -298,6 +300,8 @@ def _check_dict(path: str, value: Any, annotation: Any) -> None:
 
 
 def _refuse(path: str, value: Any, annotation: Any, advice: str = "") -> NoReturn:
+    from tornadopy.utils.masking import mask, mask_text  # noqa: PLC0415 - what is right is not shown
+
     shown = mask_text(repr(mask(path, value)))
     if len(shown) > 80:
         shown = f"{shown[:77]}..."
