@@ -26,6 +26,7 @@ from typing import (
 
 from tornadopy.conf.defaults import LEVEL, MERGED, PATH, PORT, AtLeast, Defaults
 from tornadopy.exceptions import ConfigError
+from tornadopy.utils.masking import mask, mask_text
 from tornadopy.utils.suggest import nearest
 
 TEXT_KEYS = frozenset({"cookie_secret", "login_url", "static_path", "static_url_prefix", "template_path"})
@@ -300,8 +301,6 @@ def _check_dict(path: str, value: Any, annotation: Any) -> None:
 
 
 def _refuse(path: str, value: Any, annotation: Any, advice: str = "") -> NoReturn:
-    from tornadopy.utils.masking import mask, mask_text  # noqa: PLC0415 - what is right is not shown
-
     shown = mask_text(repr(mask(path, value)))
     if len(shown) > 80:
         shown = f"{shown[:77]}..."

@@ -16,6 +16,7 @@ from tornado.web import Finish, HTTPError
 from tornadopy.lifecycle.state import HandlerState
 from tornadopy.middleware.pipeline import run
 from tornadopy.utils.escaping import escape_control
+from tornadopy.utils.masking import mask_query
 
 app_log = logging.getLogger("tornado.application")
 gen_log = logging.getLogger("tornado.general")
@@ -64,8 +65,6 @@ class FailingHandler(HandlerState):
 
     def _request_summary(self) -> str:
         """Return the request in a line: secrets masked, the client's words escaped, with its id if it has one."""
-        from tornadopy.utils.masking import mask_query  # noqa: PLC0415 - a start does not wait for its expressions
-
         request = self.request
         summary = f"{request.method} {escape_control(mask_query(str(request.uri)))} ({request.remote_ip})"
         request_id = self.context.request_id_if_known
