@@ -35,7 +35,8 @@ class WebSocketHandler(TornadoWebSocketHandler, ErrorPageHandler):
 
     def __init__(self, application: Application, request: HTTPServerRequest, /, **kwargs: Any) -> None:
         # NOTE: Tornado's __init__ comes next, and cannot take a route's "application" or "request".
-        self._kept_kwargs = kwargs
+        if kwargs:
+            self._kept_kwargs = kwargs
         super().__init__(application, request)
         self._opening = _Opening(self.context)
         current_message.set(self._opening)
