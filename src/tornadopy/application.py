@@ -36,7 +36,6 @@ from tornadopy.middleware import pipeline
 from tornadopy.response import Encoder
 from tornadopy.router import ApplicationRouter, describe_rule
 from tornadopy.server import reload
-from tornadopy.server.proxies import trusted_request_id
 from tornadopy.template.environment import TemplateEnvironment
 from tornadopy.utils.addresses import parse_addresses
 from tornadopy.utils.errors import describe_error
@@ -229,6 +228,8 @@ class Application(tornado.web.Application):
     def _find_handler(self, context: RequestContext, request: HTTPServerRequest) -> HandlerDelegate:
         try:
             if self.is_behind_proxies:
+                from tornadopy.server.proxies import trusted_request_id  # noqa: PLC0415 - by default there are none
+
                 context.request_id_if_known = trusted_request_id(request)
             if self._hosts is not None:
                 self._hosts.check(request)

@@ -21,6 +21,7 @@ from typing import Any
 
 from tornado import netutil
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.options import Error as OptionError
 from tornado.options import options
 
@@ -29,13 +30,10 @@ from tornadopy.application import Application
 from tornadopy.conf import Settings, settings
 from tornadopy.decorators import async_execute
 from tornadopy.exceptions import ArgumentError, ConfigError, ServerError, TornadopyError
-from tornadopy.i18n import load_translations
 from tornadopy.logger import configuration
 from tornadopy.server import reload
-from tornadopy.server.banner import banner
 from tornadopy.server.graceful import stop_serving
 from tornadopy.server.options import argument_at_fault, define_options, refuse_unknown
-from tornadopy.server.proxies import TrustedProxies
 from tornadopy.server.signals import on_signals
 from tornadopy.utils.imports import import_setting
 
@@ -196,6 +194,8 @@ class Server:
             )
         self.application.check_secrets()
         if conf.TRANSLATIONS:
+            from tornadopy.i18n import load_translations  # noqa: PLC0415 - most sites have none
+
             load_translations(conf.TRANSLATIONS_CONF, project_path=conf.path(""))
         return self.application
 
@@ -214,7 +214,7 @@ class Server:
         backlog = kwargs.pop("backlog", BACKLOG)
         self._is_secure = bool(kwargs.get("ssl_options"))
         forwarded = kwargs.pop("xheaders", conf.XHEADERS)
-        delegate = TrustedProxies(application, conf.TRUSTED_PROXIES) if forwarded else application
+        delegate = _behind_proxies(application) if forwarded else application
         server_class = _import_server(conf.HTTP_SERVER)
         try:
             self.httpserver = server_class(delegate, **kwargs)
@@ -320,6 +320,8 @@ class Server:
 
     def _announce(self, application: Application) -> None:
         if application.settings.get("debug"):
+            from tornadopy.server.banner import banner  # noqa: PLC0415 - developers read it
+
             sys.stdout.write(banner(application, self.addresses, secure=self._is_secure))
             sys.stdout.flush()
         else:
@@ -346,6 +348,12 @@ class Server:
 
 def _is_application_class(thing: object) -> bool:
     return isclass(thing) and issubclass(thing, Application)
+
+
+def _behind_proxies(application: Application) -> HTTPServerConnectionDelegate:
+    from tornadopy.server.proxies import TrustedProxies  # noqa: PLC0415 - by default there are none
+
+    return TrustedProxies(application, application.conf.TRUSTED_PROXIES)
 
 
 def _explain(error: OSError | OverflowError) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -95,12 +95,12 @@ class LifecycleHandler(RespondingHandler):
         """
         return None
 
-    async def _execute(  # type: ignore[override]  # a group of a pattern may be named transforms, too
+    def _execute(  # type: ignore[override]  # a group of a pattern may be named transforms, too
         self, transforms: list[OutputTransform], /, *args: bytes, **kwargs: bytes
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
+        # PERF: no coroutine around the other one, which an idle WebSocket would keep.
         self._transforms = transforms
-        self._task = asyncio.current_task()
-        await self._go_on(self._steps(args, kwargs))
+        return self._go_on(self._steps(args, kwargs))
 
     def execute_at_once(
         self, transforms: list[OutputTransform], args: Sequence[PathArgument], kwargs: Mapping[str, PathArgument]
@@ -143,6 +143,7 @@ class LifecycleHandler(RespondingHandler):
 
     async def _go_on(self, steps: Iterator[Awaitable[Any]], waiting: Awaitable[Any] | None = None) -> None:
         """Wait for *waiting*, then for what the remaining *steps* hand back; see that the request ends."""
+        self._task = asyncio.current_task()
         try:
             if waiting is not None:
                 await waiting

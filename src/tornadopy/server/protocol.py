@@ -131,6 +131,8 @@ class ServerConnection(Sender):
         if hasattr(self.transport, "_read_ready_cb"):
             # NOTE: asyncio's transport holds a method of its own, a circle that only the garbage collector would end.
             self.transport._read_ready_cb = None
+        if self._next == _FOREIGN:
+            del self.transport  # the request knows this connection as long as the other protocol lasts
 
     def all_flushed(self) -> None:
         """Go on, if an answer was waiting for that."""
