@@ -9,7 +9,7 @@ from tornado.web import Finish
 
 from tornadopy.context import current_request
 from tornadopy.lifecycle.errors import FailingHandler
-from tornadopy.middleware.pipeline import Hook, run
+from tornadopy.middleware.pipeline import Hook, run_short
 from tornadopy.utils.awaitables import settle
 
 
@@ -27,10 +27,11 @@ class EndingHandler(FailingHandler):
         """Run the ``endcall`` hooks and `complete_finish`, once, then end what the request has opened."""
         if not self._concluded:
             self._concluded = True
-            if self._pipeline.endcall or self._plan.concludes:
-                hooks = iter(self._pipeline.endcall)
-                waiting = self._run_endcall(hooks) if self._pipeline.endcall else None
-                completing = None if waiting is not None else self._run_complete_finish()
+            concludes, endcall = self._plan.concludes, self._pipeline.endcall
+            if endcall or concludes:
+                hooks = iter(endcall)
+                waiting = self._run_endcall(hooks) if endcall else None
+                completing = self._run_complete_finish() if concludes and waiting is None else None
                 if waiting is not None or completing is not None:
                     self._spawn(self._conclude_after(waiting, hooks, completing))
                     return
@@ -42,7 +43,7 @@ class EndingHandler(FailingHandler):
         """Run *hooks*; an error is reported, and the hooks after it still clean up."""
         while True:
             try:
-                result = run(hooks, self.context, self)
+                result = run_short(hooks, self.context, self)
             except Finish:
                 return None
             except Exception as error:

@@ -22,7 +22,7 @@ from tornado.web import Application, HTTPError, OutputTransform, RequestHandler
 from tornadopy.context import RequestContext, current_request
 from tornadopy.lifecycle.plan import Plan
 from tornadopy.lifecycle.response import RespondingHandler
-from tornadopy.middleware.pipeline import Pipeline, run, run_synchronous
+from tornadopy.middleware.pipeline import Pipeline, run_short, run_synchronous
 from tornadopy.types import PathArgument
 
 _NO_PIPELINE = Pipeline()
@@ -113,21 +113,23 @@ class LifecycleHandler(RespondingHandler):
         self._transforms = transforms
         steps: Iterator[Awaitable[Any]] = _NO_STEPS
         try:
-            if self._plan.prepares or self._pipeline.request:
+            if self._plan.prepares:
                 steps = self._steps(args, kwargs)
                 waiting = next(steps, None)
             else:
                 # PERF: the same without a generator (benchmarks/handlers.py).
-                self._check_request(args, kwargs)
-                method = getattr(self, self.request.method.lower())
-                waiting = method(*self.path_args, **self.path_kwargs) if args or kwargs else method()
-                if waiting is not None:
-                    steps = self._last_step()
-                elif not self._finished:
-                    if self._spawned or not self._auto_finish:
-                        self._finish_if_it_is_left()
+                entering = self._enter(args, kwargs)
+                if not isinstance(entering, bool):
+                    steps, waiting = self._steps_from_prepare(), entering
+                elif self._finished or (self._spawned and self._answered):
+                    waiting = None
+                else:
+                    method = getattr(self, self.request.method.lower())
+                    waiting = method(*self.path_args, **self.path_kwargs) if args or kwargs else method()
+                    if waiting is not None:
+                        steps = self._last_step()
                     else:
-                        self.finish()
+                        self._finish_if_it_is_left()
         except (Exception, asyncio.CancelledError) as error:
             waiting = self._fail(error)
         if waiting is None and not (self._spawned and self._running_tasks()):
@@ -175,11 +177,12 @@ class LifecycleHandler(RespondingHandler):
 
     def _steps(self, args: Sequence[PathArgument], kwargs: Mapping[str, PathArgument]) -> Iterator[Awaitable[Any]]:
         """Walk the request's way to the handler's method, and through it; yield what is to be awaited."""
-        self._check_request(args, kwargs)
-        if self._pipeline.request:
-            hooks = run(iter(self._pipeline.request), self.context, self)
-            if not isinstance(hooks, bool):
-                yield hooks
+        entering = self._enter(args, kwargs)
+        if not isinstance(entering, bool):
+            yield entering
+        yield from self._steps_from_prepare()
+
+    def _steps_from_prepare(self) -> Iterator[Awaitable[Any]]:
         for prepare in (self.prepare, self.on_prepare):
             # PERF: only where a task has been started there may be an answer that is not finished.
             if self._finished or (self._spawned and self._answered):
@@ -208,14 +211,17 @@ class LifecycleHandler(RespondingHandler):
         if self._auto_finish and not self._finished and not (self._spawned and self._answered):
             self.finish()
 
-    def _check_request(self, args: Sequence[PathArgument], kwargs: Mapping[str, PathArgument]) -> None:
-        """Refuse what Tornado refuses before it calls a handler: the method, the body, a forged form.
+    def _enter(
+        self, args: Sequence[PathArgument], kwargs: Mapping[str, PathArgument]
+    ) -> bool | Coroutine[Any, Any, bool]:
+        """Check the request, then run the ``request`` hooks as far as nothing has to be awaited.
 
-        So is what failed before there was a handler.
+        What failed before there was a handler is raised here. What Tornado refuses before it calls a handler is
+        refused: the method, the body, a forged form.
         """
-        if self.context.failure is not None:
-            raise self.context.failure
-        request = self.request
+        context, request = self.context, self.request
+        if context.failure is not None:
+            raise context.failure
         method = request.method
         if method not in self.SUPPORTED_METHODS:
             raise HTTPError(405)
@@ -229,6 +235,8 @@ class LifecycleHandler(RespondingHandler):
         self.path_kwargs = {name: self._decoded(value, name=name) for name, value in kwargs.items()} if kwargs else {}
         if method not in _SAFE_METHODS:
             self._cross_origin_protection()
+        hooks = self._pipeline.request
+        return run_short(iter(hooks), context, self) if hooks else False
 
     def _decoded(self, value: PathArgument, **name: str) -> str:
         """Return what a pattern took out of the path as the handler's method gets it."""

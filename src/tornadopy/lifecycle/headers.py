@@ -48,25 +48,28 @@ class ResponseHeaders(HTTPHeaders):
         self._as_list  # noqa: B018  # both are made at once
         return self._combined
 
-    def put(self, name: str, value: str) -> None:
-        """Set a header.
-
-        Args:
-            name: Its name.
-            value: Printable ASCII.
-        """
-        plain = self.plain
-        plain_name = _plain_name(name)
-        if plain is None or plain_name is None:
-            self[name] = value
-        else:
-            plain[plain_name] = value
+    def put(self, name: str, value: str) -> bool:
+        """Set a header if it is plain, and return whether it is: not one of a kind, its value printable ASCII."""
+        plain, plain_name = self.plain, _plain_name(name)
+        if plain is None or plain_name is None or not (value.isascii() and value.isprintable()):
+            return False
+        plain[plain_name] = value
+        return True
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value of a header."""
-        if self.plain is not None and name in self.plain:
-            return self.plain[name]
-        return super().get(name, default)
+        plain_name = _normalize_header(name)
+        if self.plain is None or plain_name in _STAMPED:
+            return super().get(name, default)
+        return self.plain.get(plain_name, default)
+
+    def get_list(self, name: str) -> list[str]:
+        """Return all values of a header."""
+        plain_name = _normalize_header(name)
+        if self.plain is None or plain_name in _STAMPED:
+            return super().get_list(name)
+        value = self.plain.get(plain_name)
+        return [] if value is None else [value]
 
     def __contains__(self, name: object) -> bool:
         if self.plain is None or not isinstance(name, str):

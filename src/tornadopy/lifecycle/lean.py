@@ -58,15 +58,8 @@ class LeanHandler(EndingHandler):
     def set_header(self, name: str, value: Any) -> None:
         """Set a header of the response."""
         headers = self._headers
-        if (
-            type(headers) is ResponseHeaders
-            and self._plan.sends_at_once
-            and type(value) is str
-            and value.isascii()
-            and value.isprintable()
-        ):
-            headers.put(name, value)
-        else:
+        may_be_plain = type(value) is str and self._plan.sends_at_once
+        if not may_be_plain or type(headers) is not ResponseHeaders or not headers.put(name, value):
             super().set_header(name, value)
 
     def get_argument(self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True) -> Any:
@@ -94,9 +87,8 @@ class LeanHandler(EndingHandler):
             self._write_buffer.append(chunk.encode() if isinstance(chunk, str) else chunk)
 
     def _say_json(self) -> None:
-        headers = self._headers
-        if self._plan.sends_at_once and type(headers) is ResponseHeaders:
-            headers.put("Content-Type", _JSON)
+        if self._plan.sends_at_once:
+            LeanHandler.set_header(self, "Content-Type", _JSON)
         else:
             self.set_header("Content-Type", _JSON)
 

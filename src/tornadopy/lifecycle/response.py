@@ -23,7 +23,7 @@ from tornadopy.lifecycle.lean import LeanHandler
 from tornadopy.middleware.pipeline import run
 
 _responding: ContextVar[object] = ContextVar("tornadopy.responding", default=None)
-"""The handler whose response hooks run here, or in the task that started this one."""
+"""The handler whose asynchronous response hooks run here, or in the task that started this one."""
 
 _UNSET = object()
 _SEALED_METHODS = ("write", "clear", "set_status", "set_header", "add_header", "clear_header", "set_cookie")
@@ -89,7 +89,7 @@ class RespondingHandler(LeanHandler):
             else:
                 self._concluded = self._completed = True
             return sent
-        if _responding.get() is self and not self._finished:
+        if (self._is_in_hooks or _responding.get() is self) and not self._finished:
             return self._finish_from_hook(chunk)
         if self._finished or (self._spawned and self._answered):
             raise RuntimeError("finish() called twice")
@@ -162,7 +162,7 @@ class RespondingHandler(LeanHandler):
         ended = self._run_hooks_on_buffer() if self._pipeline.response else False
         if not isinstance(ended, bool):
             return self._run_preludes_after(ended)
-        waiting = self.context.run_preludes()
+        waiting = self.context.run_preludes() if self.context._preludes else None
         return ended if waiting is None else _returning(ended, waiting)
 
     async def _run_preludes_after(self, hooks: Awaitable[bool]) -> bool:
@@ -174,14 +174,14 @@ class RespondingHandler(LeanHandler):
         if self._response_hooks is None:
             self._response_hooks = iter(self._pipeline.response)
         # PERF: the body is described only where a hook has touched it (benchmarks/overhead.py).
-        before = self._write_buffer[:], self._status_code, self._headers.get_list("Content-Length")
-        token = _responding.set(self)
+        before = self._write_buffer[:], self._status_code, self._headers.get("Content-Length")
+        self._is_in_hooks = True
         try:
             result = run(self._response_hooks, self.context, self, self._write_buffer)
         except Finish as request:
             self._end_hooks(request, self._describe(*before))
         finally:
-            _responding.reset(token)
+            self._is_in_hooks = False
         if not isinstance(result, bool):
             return self._await_response_hooks(result, self._describe(*before))
         if result or self._write_buffer != before[0] or self._status_code != before[1]:
@@ -203,8 +203,8 @@ class RespondingHandler(LeanHandler):
         self._settle_body(before, ended=True)
         raise Finish from None
 
-    def _describe(self, chunks: list[bytes], status: int, declared: list[str]) -> _Body:
-        return _Body(sum(map(len, chunks)), ",".join(declared) or None, not self._should_not_send_content(status))
+    def _describe(self, chunks: list[bytes], status: int, declared: str | None) -> _Body:
+        return _Body(sum(map(len, chunks)), declared or None, not self._should_not_send_content(status))
 
     def _settle_body(self, before: _Body, *, ended: bool) -> None:
         """Make the body that the hooks have left fit what has been said of it."""
@@ -214,7 +214,7 @@ class RespondingHandler(LeanHandler):
         for index, chunk in enumerate(buffer):
             if not isinstance(chunk, bytes):
                 buffer[index] = utf8(chunk)
-        after = self._describe(buffer, self._status_code, self._headers.get_list("Content-Length"))
+        after = self._describe(buffer, self._status_code, self._headers.get("Content-Length"))
         if not after.is_allowed and (before.is_allowed or not before.length):
             buffer.clear()  # a footer for every page must not break a 304
             self.clear_header("Content-Length")

@@ -29,6 +29,7 @@ class HandlerState(RequestHandler):
         _sealed: Whether `finish` has been called and waits for asynchronous hooks.
         _sent: What resolves when the bytes of the response are on their way.
         _hook_finished: Whether a response hook has called `finish`.
+        _is_in_hooks: Whether a plain response hook is running.
         _aborted: Whether the client is gone.
         _returned: Whether the handler's method has returned.
         _concluded, _completed: Whether what comes after the response has begun, and is through.
@@ -52,6 +53,7 @@ class HandlerState(RequestHandler):
     _sent: asyncio.Future[None] | None = None
     _sealed = False
     _hook_finished = False
+    _is_in_hooks = False
     _aborted = False
     _returned = False
     _concluded = False
