@@ -20,7 +20,7 @@ from tornado.web import Finish, OutputTransform
 from tornadopy.context import current_request
 from tornadopy.lifecycle.errors import app_log
 from tornadopy.lifecycle.lean import LeanHandler
-from tornadopy.middleware.pipeline import run
+from tornadopy.middleware.pipeline import run_short
 
 _responding: ContextVar[object] = ContextVar("tornadopy.responding", default=None)
 """The handler whose asynchronous response hooks run here, or in the task that started this one."""
@@ -154,15 +154,13 @@ class RespondingHandler(LeanHandler):
 
     def _run_response_hooks(self) -> bool | Awaitable[bool]:
         """Run the response hooks that have not run yet, then the preludes, among the request's context variables."""
-        if current_request.get() is not self.context:
-            return self.context.run(self._run_response_hooks_here)
-        return self._run_response_hooks_here()
-
-    def _run_response_hooks_here(self) -> bool | Awaitable[bool]:
+        context = self.context
+        if current_request.get() is not context and context.variables is not None:
+            return context.run(self._run_response_hooks)
         ended = self._run_hooks_on_buffer() if self._pipeline.response else False
         if not isinstance(ended, bool):
             return self._run_preludes_after(ended)
-        waiting = self.context.run_preludes() if self.context._preludes else None
+        waiting = context.run_preludes() if context._preludes else None
         return ended if waiting is None else _returning(ended, waiting)
 
     async def _run_preludes_after(self, hooks: Awaitable[bool]) -> bool:
@@ -177,7 +175,7 @@ class RespondingHandler(LeanHandler):
         before = self._write_buffer[:], self._status_code, self._headers.get("Content-Length")
         self._is_in_hooks = True
         try:
-            result = run(self._response_hooks, self.context, self, self._write_buffer)
+            result = run_short(self._response_hooks, self.context, self, self._write_buffer)
         except Finish as request:
             self._end_hooks(request, self._describe(*before))
         finally:

@@ -82,9 +82,14 @@ class RequestHeaders(HTTPHeaders):
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value of a field; where it stands several times, all of them with commas between."""
         if self._parsed is None:
-            found = self._find(_key(name))
-            if found is not _MANY:
-                return default if found is None else found
+            key = _key(name)
+            start = self._lower.find(key)
+            if start < 0:
+                return default
+            start += len(key)
+            if self._lower.find(key, start - 2) < 0:  # it stands there once
+                fields = self._fields
+                return fields[start : fields.index(b"\r\n", start)].decode("latin-1").strip(" \t")
         values = self._as_list.get(_normalize_header(name))
         return default if values is None else ",".join(values)
 
@@ -101,19 +106,6 @@ class RequestHeaders(HTTPHeaders):
         """Return the field ``Host`` with the line breaks before and after it, if it is the first; else nothing."""
         fields = self._fields
         return fields[: fields.index(b"\r\n", 2) + 2] if self._lower.startswith(HOST) else b""
-
-    def _find(self, key: bytes) -> str | object | None:
-        """Look a field up in the text; return its value, None if it is not there, or `_MANY` if it stands twice."""
-        start = self._lower.find(key)
-        if start < 0:
-            return None
-        start += len(key)
-        if self._lower.find(key, start - 2) >= 0:
-            return _MANY
-        return self._fields[start : self._fields.index(b"\r\n", start)].decode("latin-1").strip(" \t")
-
-
-_MANY = object()
 
 
 @functools.lru_cache(maxsize=256)
