@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import Context
 from inspect import isawaitable
@@ -36,6 +37,7 @@ from tornadopy.middleware import pipeline
 from tornadopy.response import Encoder
 from tornadopy.routing import ApplicationRouter, describe_rule
 from tornadopy.server import reload
+from tornadopy.server.choice import BACKLOG, import_server
 from tornadopy.server.proxies import trusted_request_id
 from tornadopy.template.environment import TemplateEnvironment
 from tornadopy.utils.addresses import parse_addresses
@@ -344,17 +346,29 @@ class Application(tornado.web.Application):
         await self.caches.aclose()
         await self.databases.aclose()
 
-    def listen(self, port: int, address: str | None = None, *, backlog: int = 4096, **kwargs: Any) -> HTTPServer:
-        """Start a stock HTTP server for this application; see Tornado's.
+    def listen(
+        self,
+        port: int,
+        address: str | None = None,
+        *,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+        backlog: int = BACKLOG,
+        flags: int | None = None,
+        reuse_port: bool = False,
+        **kwargs: Any,
+    ) -> HTTPServer:
+        """Start the HTTP server that ``HTTP_SERVER`` names for this application, on the loop that runs; see Tornado's.
 
         `tornadopy.Server` does more: start-up hooks, trusted proxies, graceful stop, logs.
 
         Raises:
-            ConfigError: A secret is too short or printed in a manual. One that is missing is an error where it is used,
-                as in Tornado.
+            ConfigError: ``HTTP_SERVER`` names no server; a secret is too short or printed in a manual. One that is
+                missing is an error where it is used, as in Tornado.
         """
         self.check_secrets(missing=False)
-        return super().listen(port, address, backlog=backlog, **kwargs)
+        server = import_server(self.conf.HTTP_SERVER)(self, **kwargs)
+        server.listen(port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port)
+        return server
 
 
 def _is_cut_off(request: HTTPServerRequest) -> bool:

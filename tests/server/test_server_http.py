@@ -6,7 +6,6 @@ import asyncio
 import os
 import socket
 import ssl
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from tornado.netutil import bind_sockets, bind_unix_socket
 import tornadopy.server
 from server.fuzz_streams import frame
 from server.loops import ask, listening, loops, run
-from tornadopy.exceptions import MissingExtraError
 from tornadopy.server import HTTPServer
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -135,14 +133,6 @@ class TestStart:
             await server.close_all_connections()
 
         run(loop, main())
-
-    def test_without_httptools_the_error_names_the_extra(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in list(sys.modules):
-            if name.startswith(("tornadopy.server.", "httptools")):
-                monkeypatch.delitem(sys.modules, name)
-        monkeypatch.setitem(sys.modules, "httptools", None)
-        with pytest.raises(MissingExtraError, match=r"needs httptools; install tornadopy\[fast\], or set HTTP_SERVER"):
-            _ = tornadopy.server.HTTPServer
 
     def test_the_package_has_nothing_else(self) -> None:
         with pytest.raises(AttributeError, match="no attribute 'FTPServer'"):

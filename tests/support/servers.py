@@ -1,7 +1,9 @@
-"""The two HTTP servers that the tests run on.
+"""The HTTP server that the tests run on.
 
-``TORNADOPY_HTTP_SERVER``, which overrides the setting ``HTTP_SERVER``, decides for the helpers here as well. A folder
-whose tests are to run on both says so in the ``pytest_generate_tests`` of its ``conftest.py``.
+Every test that serves asks here, or starts a process that reads the setting ``HTTP_SERVER``. The variable
+``TORNADOPY_HTTP_SERVER``, which overrides that setting, decides for both. The whole suite on Tornado's server:
+
+    TORNADOPY_HTTP_SERVER=tornado.httpserver.HTTPServer scripts/test tests
 """
 
 from __future__ import annotations
@@ -10,18 +12,35 @@ import os
 
 import pytest
 from tornado.httpserver import HTTPServer
+from tornado.testing import AsyncHTTPTestCase
 
-from tornadopy.utils.imports import import_string
+from tornadopy.conf.defaults import Defaults
+from tornadopy.server.choice import import_server
 
 VARIABLE = "TORNADOPY_HTTP_SERVER"
 STOCK = "tornado.httpserver.HTTPServer"
 OWN = "tornadopy.server.HTTPServer"
 
+on_both_servers = pytest.mark.parametrize("http_server", [OWN, STOCK], ids=["own", "stock"], indirect=True)
+"""Run a test on tornadopy's server and on Tornado's, whatever the variable says; for tests about the choice itself."""
+
+
+def server_name() -> str | type:
+    """Return the value of ``HTTP_SERVER`` that a test is to run with."""
+    return os.environ.get(VARIABLE, Defaults.HTTP_SERVER)
+
 
 def server_class() -> type[HTTPServer]:
     """Return the class of the server that a test is to run on."""
-    chosen: type[HTTPServer] = import_string(os.environ.get(VARIABLE, STOCK))
-    return chosen
+    return import_server(server_name())
+
+
+class ServerTestCase(AsyncHTTPTestCase):
+    """Tornado's test case, with the server that the tests run on."""
+
+    def get_http_server(self) -> HTTPServer:
+        """Return a server for the application of this case."""
+        return server_class()(self._app, **self.get_httpserver_options())
 
 
 @pytest.fixture
@@ -31,7 +50,7 @@ def http_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     return str(request.param)
 
 
-def on_both_servers(metafunc: pytest.Metafunc) -> None:
-    """Let a test that is being collected run on Tornado's server, and on tornadopy's."""
-    metafunc.fixturenames.insert(0, "http_server")
-    metafunc.parametrize("http_server", [STOCK, OWN], ids=["stock", "own"], indirect=True)
+@pytest.fixture
+def no_server_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test set ``HTTP_SERVER`` itself, or look at its default."""
+    monkeypatch.delenv(VARIABLE, raising=False)

@@ -25,10 +25,9 @@ from tornado.util import Configurable
 from tornadopy.server import clock
 from tornadopy.server._llhttp import HeadReader
 from tornadopy.server.accepting import Acceptor
+from tornadopy.server.choice import BACKLOG
 from tornadopy.server.protocol import ServerConnection
 from tornadopy.server.request import RoutedRequest
-
-BACKLOG = 4096
 
 
 class HTTPServer(TornadoHTTPServer):
