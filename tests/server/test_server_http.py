@@ -134,6 +134,29 @@ class TestStart:
 
         run(loop, main())
 
+    @loops
+    @pytest.mark.parametrize("protocol", [0, socket.IPPROTO_TCP])
+    def test_answers_do_not_wait_for_one_another(self, loop: str, protocol: int) -> None:
+        """Nagle's algorithm is off, also where a listening socket does not name its protocol."""
+
+        class Delay(tornado.web.RequestHandler):
+            def get(self) -> None:
+                stream = self.request.connection.stream
+                self.write(str(stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+
+        async def main() -> None:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol)
+            sock.bind(("127.0.0.1", 0))
+            sock.listen()
+            server = HTTPServer(plain(("/delay", Delay)))
+            server.add_socket(sock)
+            answer = await ask(sock.getsockname()[1], GET.replace(b"/ ", b"/delay "))
+            assert int(answer.rpartition(b"\r\n\r\n")[2]) > 0
+            server.stop()
+            await server.close_all_connections()
+
+        run(loop, main())
+
     def test_the_package_has_nothing_else(self) -> None:
         with pytest.raises(AttributeError, match="no attribute 'FTPServer'"):
             _ = tornadopy.server.FTPServer
