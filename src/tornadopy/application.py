@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import Context
 from inspect import isawaitable
@@ -37,7 +36,7 @@ from tornadopy.middleware import pipeline
 from tornadopy.response import Encoder
 from tornadopy.routing import ApplicationRouter, describe_rule
 from tornadopy.server import reload
-from tornadopy.server.choice import BACKLOG, import_server
+from tornadopy.server.choice import start_server
 from tornadopy.server.proxies import trusted_request_id
 from tornadopy.template.environment import TemplateEnvironment
 from tornadopy.utils.addresses import parse_addresses
@@ -346,18 +345,8 @@ class Application(tornado.web.Application):
         await self.caches.aclose()
         await self.databases.aclose()
 
-    def listen(
-        self,
-        port: int,
-        address: str | None = None,
-        *,
-        family: socket.AddressFamily = socket.AF_UNSPEC,
-        backlog: int = BACKLOG,
-        flags: int | None = None,
-        reuse_port: bool = False,
-        **kwargs: Any,
-    ) -> HTTPServer:
-        """Start the HTTP server that ``HTTP_SERVER`` names for this application, on the loop that runs; see Tornado's.
+    def listen(self, port: int, address: str | None = None, **kwargs: Any) -> HTTPServer:
+        """Start the HTTP server that ``HTTP_SERVER`` names for this application; the arguments are those of Tornado's.
 
         `tornadopy.Server` does more: start-up hooks, trusted proxies, graceful stop, logs.
 
@@ -366,9 +355,7 @@ class Application(tornado.web.Application):
                 missing is an error where it is used, as in Tornado.
         """
         self.check_secrets(missing=False)
-        server = import_server(self.conf.HTTP_SERVER)(self, **kwargs)
-        server.listen(port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port)
-        return server
+        return start_server(self.conf.HTTP_SERVER, self, port, address, **kwargs)
 
 
 def _is_cut_off(request: HTTPServerRequest) -> bool:

@@ -6,9 +6,12 @@ themselves, so that tornadopy's is imported only where it serves.
 
 from __future__ import annotations
 
+import socket
 from inspect import isclass
+from typing import Any
 
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPServerConnectionDelegate
 
 from tornadopy.exceptions import ConfigError
 from tornadopy.utils.imports import import_setting
@@ -34,3 +37,38 @@ def import_server(declared: str | type) -> type[HTTPServer]:
             f"HTTP_SERVER: {declared!r} is no HTTP server; it does not inherit tornado.httpserver.HTTPServer"
         )
     return server_class
+
+
+def start_server(
+    declared: str | type,
+    delegate: HTTPServerConnectionDelegate,
+    port: int,
+    address: str | None = None,
+    *,
+    family: socket.AddressFamily = socket.AF_UNSPEC,
+    backlog: int = BACKLOG,
+    flags: int | None = None,
+    reuse_port: bool = False,
+    **kwargs: Any,
+) -> HTTPServer:
+    """Make a server and let it accept connections on a port, as `tornado.web.Application.listen` does.
+
+    Args:
+        declared: The value of ``HTTP_SERVER``.
+        delegate: What is served.
+        port: Where; 0 takes a free one.
+        address: As Tornado's, and so are family, flags and reuse_port.
+        family: See there.
+        backlog: How many connections wait to be accepted.
+        flags: See there.
+        reuse_port: See there.
+        **kwargs: For the server.
+
+    Raises:
+        ConfigError: *declared* is no HTTP server.
+
+    .. versionadded:: 2.0
+    """
+    server = import_server(declared)(delegate, **kwargs)
+    server.listen(port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port)
+    return server
