@@ -47,6 +47,7 @@ async def listen(application: Application, *args: Any, **options: Any) -> tornad
     return server
 
 
+@pytest.mark.usefixtures("no_server_variable")
 def test_the_default_is_tornadopys_server() -> None:
     assert type(asyncio.run(listen(make(), 0, "127.0.0.1"))) is tornadopy.server.HTTPServer
 

@@ -15,7 +15,6 @@ from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 
 from support.hooks import hook
 from support.server import Client, Response, make_application, serving, wait_for
-from support.servers import server_name
 from support.websocket import shake_hands
 from tornadopy import request_context, settings
 from tornadopy.exceptions import HttpForbiddenError
@@ -386,7 +385,7 @@ def test_a_request_id_is_believed_behind_trusted_proxies_alone(xheaders: bool) -
 
 def test_listen_believes_no_request_id() -> None:
     """`Application.listen` puts no trusted proxies before the application."""
-    application = make_application([("/", ShowId)], XHEADERS=True, HTTP_SERVER=server_name())
+    application = make_application([("/", ShowId)], XHEADERS=True)
     with serving(application) as site:
         port = site.call(_listen(application))
         with Client(port) as client:

@@ -25,14 +25,9 @@ on_both_servers = pytest.mark.parametrize("http_server", [OWN, STOCK], ids=["own
 """Run a test on tornadopy's server and on Tornado's, whatever the variable says; for tests about the choice itself."""
 
 
-def server_name() -> str | type:
-    """Return the value of ``HTTP_SERVER`` that a test is to run with."""
-    return os.environ.get(VARIABLE, Defaults.HTTP_SERVER)
-
-
 def server_class() -> type[HTTPServer]:
     """Return the class of the server that a test is to run on."""
-    return import_server(server_name())
+    return import_server(os.environ.get(VARIABLE, Defaults.HTTP_SERVER))
 
 
 class ServerTestCase(AsyncHTTPTestCase):
