@@ -30,6 +30,15 @@ def server_class() -> type[HTTPServer]:
     return import_server(os.environ.get(VARIABLE, Defaults.HTTP_SERVER))
 
 
+def environment(**values: str) -> dict[str, str]:
+    """Return the environment of a process: without what would set settings, but for the server; with *values*."""
+    clean = {
+        name: text for name, text in os.environ.items() if not name.upper().startswith("TORNADOPY_") or name == VARIABLE
+    }
+    # The bytecode of one version of a file must not stand in for the next, written within the same second.
+    return {**clean, "PYTHONDONTWRITEBYTECODE": "1", **values}
+
+
 class ServerTestCase(AsyncHTTPTestCase):
     """Tornado's test case, with the server that the tests run on."""
 
