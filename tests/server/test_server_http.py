@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import ssl
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tornado.netutil import bind_sockets, bind_unix_socket
 import tornadopy.server
 from server.fuzz_streams import frame
 from server.loops import ask, listening, loops, run
+from support.servers import backlog_of, expected_backlog
 from tornadopy.server import HTTPServer
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -99,6 +101,17 @@ class TestStart:
         server.bind(0)
         server.bind(0, backlog=7)
         assert asked == [4096, 7]
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+    def test_the_system_lets_as_many_wait(self) -> None:
+        async def main() -> None:
+            server = HTTPServer(plain())
+            server.listen(0, "127.0.0.1")
+            server.listen(0, "127.0.0.1", backlog=7)
+            assert [backlog_of(sock) for sock in server._sockets.values()] == [expected_backlog(), 7]
+            server.stop()
+
+        asyncio.run(main())
 
     @loops
     def test_unix_socket(self, loop: str, tmp_path: Path) -> None:

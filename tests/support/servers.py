@@ -9,6 +9,9 @@ Every test that serves asks here, or starts a process that reads the setting ``H
 from __future__ import annotations
 
 import os
+import socket
+import struct
+from pathlib import Path
 
 import pytest
 from tornado.httpserver import HTTPServer
@@ -58,3 +61,14 @@ def http_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def no_server_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test set ``HTTP_SERVER`` itself, or look at its default."""
     monkeypatch.delenv(VARIABLE, raising=False)
+
+
+def backlog_of(sock: socket.socket) -> int:
+    """Return how many connections the system lets wait at a listening socket; Linux alone tells."""
+    information = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return int(struct.unpack_from("8B24I", information)[8 + 5])  # tcpi_sacked, see tcp_get_info()
+
+
+def expected_backlog() -> int:
+    """Return 4096, or the most that the system allows."""
+    return min(4096, int(Path("/proc/sys/net/core/somaxconn").read_text()))

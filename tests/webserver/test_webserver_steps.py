@@ -18,7 +18,7 @@ from tornado.options import define, options
 from tornado.testing import bind_unused_port
 
 from serving import SECRET
-from support.servers import server_class
+from support.servers import backlog_of, expected_backlog, server_class
 from tornadopy import webserver
 from tornadopy.application import Application
 from tornadopy.conf import settings
@@ -99,6 +99,8 @@ class TestOrder:
         ((host, port),) = server.addresses
         assert host == "127.0.0.1"
         assert port > 0
+        if sys.platform == "linux":
+            assert backlog_of(server._sockets[0]) == expected_backlog()
         close(server)
 
     def test_all_but_the_last_in_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
