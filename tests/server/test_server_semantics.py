@@ -157,6 +157,36 @@ def test_context_variables_of_a_streamed_request(loop: str, base: type[tornado.w
 
 
 @loops
+@pytest.mark.parametrize("is_debugging", [False, True])
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_request_that_has_come_whole_has_one_context(loop: str, streams: bool, is_debugging: bool) -> None:
+    """Also where it needs a delegate, because the handler streams its body or files are read anew (debug)."""
+
+    class Handler(WebHandler):
+        def prepare(self) -> None:
+            self.length = 0
+            variable.set("prepare")
+
+        async def data_received(self, chunk: bytes) -> None:
+            self.length += len(chunk)
+
+        async def get(self) -> None:
+            await asyncio.sleep(0)
+            self.write(f"{variable.get()} {self.length or len(self.request.body)}")
+
+        post = get
+
+    handler = tornado.web.stream_request_body(Handler) if streams else Handler
+    post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n%b\r\nabc"
+
+    async def main() -> bytes:
+        async with listening(make_application([("/", handler)], DEBUG=is_debugging)) as (_, port):
+            return await ask(port, get("/") + post % b"" + get("/") + post % CLOSE.encode())
+
+    assert bodies(run(loop, main())) == [b"prepare 0", b"prepare 3"] * 2
+
+
+@loops
 def test_what_surrounds_the_start_is_seen_by_every_request(loop: str) -> None:
     class Handler(tornado.web.RequestHandler):
         def get(self) -> None:
