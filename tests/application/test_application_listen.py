@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import tornado.httpserver
+import tornado.ioloop
 from tornado.httpclient import AsyncHTTPClient
 
 import tornadopy.server
@@ -32,16 +33,23 @@ def make(**conf: Any) -> Application:
     return Application([("/", Page)], conf=Settings(TORNADO_CONF={"cookie_secret": SECRET}, **conf))
 
 
+async def ask(port: int) -> str:
+    """Return the page, asked for as if a proxy did."""
+    client = AsyncHTTPClient(force_instance=True)
+    try:
+        answer = await client.fetch(f"http://127.0.0.1:{port}/", headers={"X-Real-Ip": "203.0.113.7"})
+    finally:
+        client.close()
+    return answer.body.decode()
+
+
 async def listen(application: Application, *args: Any, **options: Any) -> tornado.httpserver.HTTPServer:
     """Start a server, fetch a page from it, and stop it."""
     server = application.listen(*args, **options)
-    client = AsyncHTTPClient(force_instance=True)
     try:
         [sock] = server._sockets.values()
-        answer = await client.fetch(f"http://127.0.0.1:{sock.getsockname()[1]}/", headers={"X-Real-Ip": "203.0.113.7"})
-        server.answer = answer.body.decode()  # type: ignore[attr-defined]
+        server.answer = await ask(sock.getsockname()[1])  # type: ignore[attr-defined]
     finally:
-        client.close()
         server.stop()
         await server.close_all_connections()
     return server
@@ -80,6 +88,24 @@ def test_what_the_sockets_do_not_take_goes_to_the_server(http_server: str, monke
     assert server.answer == "203.0.113.7"  # type: ignore[attr-defined]
     asyncio.run(listen(made, 0, "127.0.0.1"))
     assert asked["backlog"] == 4096
+
+
+@on_both_servers
+def test_before_the_loop_runs(http_server: str) -> None:
+    """``listen`` first, then the loop: the usual order of a Tornado script."""
+    application = make(HTTP_SERVER=http_server)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        server = application.listen(0, "127.0.0.1")
+        [sock] = server._sockets.values()
+        answer = loop.run_until_complete(ask(sock.getsockname()[1]))
+        assert answer == "127.0.0.1"
+        server.stop()
+        loop.run_until_complete(server.close_all_connections())
+    finally:
+        tornado.ioloop.IOLoop.current().close()
+        asyncio.set_event_loop(None)
 
 
 @pytest.mark.parametrize("declared", ["tornado.web.Application", object])
