@@ -170,6 +170,28 @@ class TestStart:
 
         run(loop, main())
 
+    @loops
+    @pytest.mark.parametrize("is_secure", [False, True])
+    @pytest.mark.parametrize("turns", range(8))
+    def test_connections_that_come_while_it_stops_are_closed(self, loop: str, is_secure: bool, turns: int) -> None:
+        """However far they have come: `close_all_connections` returns, and each client sees the end."""
+
+        async def main() -> None:
+            async with listening(plain(), **({"ssl_options": server_tls()} if is_secure else {})) as (server, port):
+                clients = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(3)]
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                server.stop()
+                await server.close_all_connections()
+                assert not server._open
+            for sock in server._sockets.values():
+                sock.close()
+            for client in clients:
+                with client, suppress(ConnectionResetError):
+                    assert client.recv(1) == b""
+
+        run(loop, main())
+
     def test_the_package_has_nothing_else(self) -> None:
         with pytest.raises(AttributeError, match="no attribute 'FTPServer'"):
             _ = tornadopy.server.FTPServer
