@@ -87,6 +87,7 @@ class Incoming:
         if delegate is not None:
             self._delegate = delegate
             exchange.is_read = False
+            self._variables = variables.copy()  # the delegate enters the request's own by itself
             self._take(self._begin_with, start_line, headers)
         elif not exchange.is_finished:
             connection.want_answer()
