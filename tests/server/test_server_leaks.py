@@ -147,8 +147,8 @@ def test_a_leak_would_be_seen() -> None:
             before = running.held()
             ask([client], batch, 99)
             after = running.held()
-            assert after.blocks - before.blocks >= 2000, what
-            assert (after.objects - before.objects >= 2000) == (what == "list")
+            assert after.blocks - before.blocks > 1900, (before, after)
+            assert (after.objects - before.objects > 1900) == (what == "list"), (before, after)
 
 
 def upgrade(clients: list[Client]) -> None:
