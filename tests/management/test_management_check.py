@@ -72,6 +72,7 @@ def test_keys_of_route_modules_that_nothing_meets(tmp_path: Path, key: str, idle
     assert any(f"W ROUTE_MODULES['{key}']: no route has this name, and" in line for line in lines) is idle
 
 
+@pytest.mark.usefixtures("no_server_variable")
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -79,7 +80,7 @@ def test_keys_of_route_modules_that_nothing_meets(tmp_path: Path, key: str, idle
         ("MIDDLEWARE_CLASSES = ['a.b']", ["MIDDLEWARE_CLASSES[0]"]),
         (f"ROUTE_MODULES = {{'(': []}}\nMIDDLEWARE_CLASSES = ['{HTTP_MODULES}']", ["ROUTE_MODULES['(']"]),
         ("TEMPLATE_CONFIG = {'template_engine': 'a.b'}", ["TEMPLATE_CONFIG['template_engine']"]),
-        pytest.param("HTTP_SERVER = 'a.b'", ["HTTP_SERVER"], marks=pytest.mark.usefixtures("no_server_variable")),
+        ("HTTP_SERVER = 'a.b'", ["HTTP_SERVER"]),
         ("LOGGING = [{'name': 'x', 'formatter': 'a.b', 'filename': 'x.log'}]", ["LOGGING[0].formatter"]),
         ("TRANSLATIONS = True", ["TRANSLATIONS_CONF['translations_dir']"]),
         ("DEBUG = False\ndel TORNADO_CONF['cookie_secret']", ["TORNADO_CONF['cookie_secret'] is missing"]),
