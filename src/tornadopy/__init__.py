@@ -6,9 +6,9 @@ The public names live in their own modules and are imported when they are first 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tornadopy.utils.lazyexports import lazy_exports
 from tornadopy.version import __version__
 
 if TYPE_CHECKING:
@@ -59,15 +59,7 @@ __all__ = [
     "storage",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used."""
-    try:
-        home = _HOMES[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = globals()[name] = getattr(importlib.import_module(home), name)
-    return value
+__getattr__ = lazy_exports(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

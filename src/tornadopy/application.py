@@ -34,10 +34,9 @@ from tornadopy.lifecycle import LifecycleHandler
 from tornadopy.lifecycle.errors import status_of
 from tornadopy.middleware import pipeline
 from tornadopy.response import Encoder
-from tornadopy.routing import ApplicationRouter, describe_rule
+from tornadopy.router import ApplicationRouter, describe_rule
 from tornadopy.server import reload
 from tornadopy.server.choice import start_server
-from tornadopy.server.proxies import trusted_request_id
 from tornadopy.template.environment import TemplateEnvironment
 from tornadopy.utils.addresses import parse_addresses
 from tornadopy.utils.errors import describe_error
@@ -135,7 +134,7 @@ class Application(tornado.web.Application):
         created = pipeline.create(declared)
         pipeline.initialize(created, self)
         self.pipeline = pipeline.Pipeline(created)
-        self._looks_before = bool(self.pipeline.call) or self._hosts is not None
+        self._looks_before = bool(self.pipeline.call) or self._hosts is not None or self.forgets_files
         self.logs_requests = not any(getattr(each, "replaces_request_log", False) for each in created)
 
     def _tornado_settings(self, own: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,6 +179,7 @@ class Application(tornado.web.Application):
         """Append routes for the hosts that match *host_pattern*, as in Tornado."""
         matcher = HostMatches(host_pattern)
         self.default_router.rules.insert(-1, Rule(matcher, ApplicationRouter(self, host_handlers)))
+        self._looks_before = True
         if self.default_host is not None:
             self.wildcard_router.add_rules([(DefaultHostMatches(self, matcher.host_pattern), host_handlers)])
 
@@ -213,23 +213,24 @@ class Application(tornado.web.Application):
             return HTTPMessageDelegate()
         context = RequestContext(self, request, variables)
         # PERF: no delegate where nothing but the path decides about the handler (benchmarks/handlers.py).
-        is_plain = not (self._looks_before or self.is_behind_proxies) and len(self.default_router.rules) == 1
-        found = self._page_router.resolve(str(request.path)) if is_plain else None
-        handler_class = None if found is None else self.served_classes[found[0].target]
-        if found is None or handler_class is None or handler_class._stream_request_body or self.forgets_files:
+        found = None
+        if not self._looks_before and not self.is_behind_proxies:
+            found = self._page_router.resolve(str(request.path))
+        if found is None:
             delegate = self._find_handler(context, request)
             if type(delegate) is not HandlerDelegate or delegate.stream_request_body:
                 return delegate
             delegate.serve()
             return None
-        rule, args, kwargs = found
-        context.route_name = rule.name
-        serve(self, context, handler_class, rule.target_kwargs, args, kwargs)
+        handler_class, handler_kwargs, context.route_name, args, kwargs = found
+        serve(self, context, handler_class, handler_kwargs, args, kwargs)
         return None
 
     def _find_handler(self, context: RequestContext, request: HTTPServerRequest) -> HandlerDelegate:
         try:
             if self.is_behind_proxies:
+                from tornadopy.server.proxies import trusted_request_id  # noqa: PLC0415 - by default there are none
+
                 context.request_id_if_known = trusted_request_id(request)
             if self._hosts is not None:
                 self._hosts.check(request)

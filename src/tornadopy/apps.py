@@ -6,8 +6,6 @@ An app is a package with ``urls.py`` and, if it wants, ``models``, ``hooks.py``,
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -48,10 +46,12 @@ def load_models(apps: Iterable[str]) -> list[ModuleType]:
     Raises:
         ConfigError: An app or its models cannot be imported.
     """
+    from importlib.util import find_spec  # noqa: PLC0415 - only commands ask for models
+
     modules: list[ModuleType] = []
     for index, app in enumerate(apps):
         import_app(f"INSTALLED_APPS[{index}]", app)
-        if importlib.util.find_spec(f"{app}.models") is not None:
+        if find_spec(f"{app}.models") is not None:
             modules += _with_submodules(import_user_module(f"{app}.models"))
     return modules
 
@@ -85,6 +85,8 @@ def import_app(path: str, app: str) -> ModuleType:
 
 
 def _with_submodules(module: ModuleType) -> Iterator[ModuleType]:
+    import pkgutil  # noqa: PLC0415 - only commands ask for models
+
     yield module
     for each in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{module.__name__}.", onerror=_complain):
         yield import_user_module(each.name)

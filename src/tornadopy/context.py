@@ -167,15 +167,12 @@ class RequestContext(Scope):
         self.cleared = False
         self.failure: BaseException | None = None
         self.request_id_if_known: str | None = None
-        # PERF: most of what runs among them does so before the end (benchmarks/handlers.py).
+        self.variables: Context | None = variables
         if variables is not None:
-            self.variables: Context | None = variables
-            self.run = variables.run  # type: ignore[method-assign,assignment]
             current_request.set(self)
-            return
-        variables = self.variables = copy_context()
-        self.run = variables.run  # type: ignore[method-assign,assignment]
-        self.run(current_request.set, self)
+        else:
+            self.variables = copy_context()
+            self.variables.run(current_request.set, self)
 
     @property
     def request_id(self) -> str:
@@ -238,13 +235,13 @@ class RequestContext(Scope):
 
     def release(self) -> None:
         """Let go of what refers back to this context, so that nothing of a request waits for the garbage collector."""
-        if self.variables is not None:
-            del self.run
         self.handler = self.failure = self.variables = self._preludes = None
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call *function* among the request's context variables; once it has ended, among those that are there."""
-        return function(*args, **kwargs)
+        if self.variables is None:
+            return function(*args, **kwargs)
+        return self.variables.run(function, *args, **kwargs)
 
     def spawn(self, work: Coroutine[Any, Any, None], *, variables: Context | None = None) -> asyncio.Task[None]:
         """Run *work* as a task of the request, and hold it until it is done.

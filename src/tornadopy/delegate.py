@@ -118,6 +118,7 @@ class HandlerDelegate(_HandlerDelegate):
             )
             return None
         self.handler = handler = _make(application, context, self.handler_class, self.handler_kwargs)
+        application.active.add(handler)
         if context.failure is not None:
             self.path_args, self.path_kwargs = [], {}
         handler._prepared_future = Future()  # type: ignore[assignment]  # Tornado infers None
@@ -171,9 +172,16 @@ def serve(
     path_kwargs: Mapping[str, PathArgument] = _NOTHING,
 ) -> LifecycleHandler:
     """Make the handler of a request that has come whole, start it, and return it; among the request's variables."""
-    handler = _make(application, context, handler_class, handler_kwargs)
+    if handler_kwargs:
+        handler = _make(application, context, handler_class, handler_kwargs)
+    else:
+        try:
+            handler = handler_class(application, context.request)  # PERF: without another call
+        except Exception as error:
+            handler = _make_after(error, application, context)
     if context.failure is not None:
         path_args, path_kwargs = (), _NOTHING
+    application.active.add(handler)
     transforms = _transforms(application, handler) if application.transforms else []
     # PERF: most handlers wait for nothing, and a task costs as much as half of the rest (benchmarks/handlers.py).
     if context.request.method in handler._plan.methods_at_once and not handler._pipeline.is_asynchronous:
@@ -192,15 +200,16 @@ def _make(
     handler_class: type[LifecycleHandler],
     kwargs: dict[str, Any] | None,
 ) -> LifecycleHandler:
-    request = context.request
-    handler: LifecycleHandler
     try:
-        handler = handler_class(application, request, **kwargs) if kwargs else handler_class(application, request)
+        return handler_class(application, context.request, **(kwargs or {}))
     except Exception as error:
-        context.failure = error
-        handler = ErrorHandler(application, request, status_code=status_of(error))
-    application.active.add(handler)
-    return handler
+        return _make_after(error, application, context)
+
+
+def _make_after(error: Exception, application: Application, context: RequestContext) -> LifecycleHandler:
+    """Return what answers *error*, which arose before there was a handler."""
+    context.failure = error
+    return ErrorHandler(application, context.request, status_code=status_of(error))
 
 
 def _transforms(application: Application, handler: LifecycleHandler) -> list[OutputTransform]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import decimal
 import json
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from json import encoder
@@ -89,12 +87,16 @@ def plain_value(value: Any) -> Any:
     """
     if isinstance(value, (dt.datetime, dt.date, dt.time)):
         return value.isoformat()
-    if isinstance(value, (decimal.Decimal, uuid.UUID)):
-        return str(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, (AbstractSet, tuple)):
         return list(value)
+    # PERF: whoever has one of these has imported its module; a start would wait milliseconds for the two.
+    from decimal import Decimal  # noqa: PLC0415
+    from uuid import UUID  # noqa: PLC0415
+
+    if isinstance(value, (Decimal, UUID)):
+        return str(value)
     raise TypeError(f"{type(value).__name__} is not JSON serializable: {value!r:.80}")
 
 

@@ -1,4 +1,4 @@
-"""Routes as users write them, and the router that finds the handler of a request.
+"""Routes as users write them.
 
 `Url`, `route` and `include` are what an app's ``urls.py`` is made of. Handler classes named by strings are imported
 when an `Application` takes the routes in, so that an error can say which route it is about. First match wins, in the
@@ -11,26 +11,21 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import isclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from tornado.escape import url_unescape
-from tornado.httputil import HTTPMessageDelegate, HTTPServerConnectionDelegate, HTTPServerRequest
+from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.routing import HostMatches, Matcher, PathMatches, Rule, URLSpec
-from tornado.web import RequestHandler, _ApplicationRouter
+from tornado.web import RequestHandler
 
-from tornadopy.context import current_request
 from tornadopy.exceptions import UrlError
-from tornadopy.routeindex import RouteIndex
-from tornadopy.types import PathArgument
 from tornadopy.utils.errors import describe_error
 from tornadopy.utils.imports import import_string
 from tornadopy.utils.patterns import alternatives
 
 if TYPE_CHECKING:
-    from tornadopy.application import Application
+    pass
 
-__all__ = ["ApplicationRouter", "Route", "Url", "include", "route"]
+__all__ = ["Route", "Url", "include", "route"]
 
 _LEADING_SLASHES = re.compile(r"^(?:\\?/)+")
 _TRAILING_SLASHES = re.compile(r"(?:\\?/[?*+]?)+$")
@@ -62,7 +57,7 @@ class Route:
         handler = self._import() if isinstance(self.handler, str) else self.handler
         if isclass(handler) and not issubclass(handler, RequestHandler):
             raise UrlError(f"{self}: {handler.__qualname__} is no handler; it does not inherit RequestHandler")
-        if not _is_target(handler):
+        if not is_target(handler):
             raise UrlError(f"{self}: {handler!r} is no handler class")
         if not isinstance(self.pattern, (str, re.Pattern)):
             raise UrlError(f"{self}: the pattern is no regular expression")
@@ -93,9 +88,6 @@ class RouteMatches(PathMatches):
         if path is not None and path.endswith("/?"):
             path = path[:-2] or "/"
         return path, groups
-
-
-_INDEXED_MATCHERS = frozenset({PathMatches, RouteMatches})
 
 
 class Url:
@@ -201,7 +193,7 @@ def refuse_doubles(routes: Iterable[Route | Rule]) -> None:
     named: dict[str, Route | Rule] = {}
     for each in routes:
         if each.name and each.name in named:
-            raise _double(each.name, named[each.name], each)
+            raise double_name(each.name, named[each.name], each)
         if each.name:
             named[each.name] = each
 
@@ -214,130 +206,8 @@ def join(prefix: str, pattern: str) -> str:
     return f"/{joined}" if joined in {"", "$"} else joined
 
 
-Resolved = tuple[Rule, Sequence[PathArgument], Mapping[str, PathArgument]]
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-class ApplicationRouter(_ApplicationRouter):
-    """Tornado's router of an application, which also takes `Route` objects and notes the route that matched."""
-
-    application: Application
-    _index: RouteIndex
-    _indexed = -1
-    _pages: Mapping[str, Rule] = MappingProxyType({})  # by path, those that nothing but the path decides about
-
-    def add_rules(self, rules: Sequence[Any]) -> None:
-        """Append *rules*: routes of any accepted form, matchers with targets, nested lists.
-
-        Raises:
-            UrlError: Something is no route, a handler cannot be imported, or a name is taken.
-        """
-        for each in rules:
-            found = [each] if _is_tornados_form(each) else flatten([each])
-            super().add_rules([one.rule() if isinstance(one, Route) else one for one in found])
-
-    def process_rule(self, rule: Rule) -> Rule:
-        """Take in *rule*: refuse a name that is taken, prepare the target for serving."""
-        if isinstance(rule.target, (list, tuple)):
-            rule.target = ApplicationRouter(self.application, rule.target)
-        elif isclass(rule.target) and issubclass(rule.target, RequestHandler):
-            self.application.serve_class(rule.target)
-        elif not _is_target(rule.target):
-            raise UrlError(f"route {_pattern_of(rule)!r} is no route: {rule.target!r} is no handler class")
-        taken = self.named_rules.get(rule.name) if rule.name else None
-        if taken is not None and isinstance(rule.matcher, RouteMatches):
-            raise _double(str(rule.name), taken, rule)
-        return super().process_rule(rule)
-
-    def resolve(self, path: str) -> Resolved | None:
-        """Return the rule that serves *path* with what its pattern takes out; None if more than the path is asked for.
-
-        PERF: without a delegate for each request (benchmarks/handlers.py).
-        """
-        if self._indexed != len(self.rules):  # they may be added at any time, as in Tornado
-            self._build_index()
-        page = self._pages.get(path)
-        if page is not None:
-            return page, (), _NOTHING
-        for rule, _, regex in self._index.find(path):
-            if regex is None or not self._is_served(rule.target):
-                return None
-            match = regex.match(path)
-            if match is None:
-                continue
-            if regex.groupindex:
-                return rule, (), {name: _argument(value) for name, value in match.groupdict().items()}
-            return rule, [_argument(value) for value in match.groups()], _NOTHING
-        return None
-
-    def find_handler(self, request: HTTPServerRequest, **_kwargs: Any) -> HTTPMessageDelegate | None:
-        """Return the delegate of the first rule that matches *request*."""
-        application = self.application
-        if self._indexed != len(self.rules):  # they may be added at any time, as in Tornado
-            self._build_index()
-        for rule, is_certain, _ in self._index.find(request.path):
-            parameters: dict[str, Any] | None = {} if is_certain else rule.matcher.match(request)
-            if parameters is None:
-                continue
-            if rule.target_kwargs:
-                parameters["target_kwargs"] = rule.target_kwargs
-            target = rule.target
-            delegate: HTTPMessageDelegate | None
-            if self._is_served(target):
-                delegate = application.get_handler_delegate(request, target, **parameters)
-            else:
-                delegate = self.get_target_delegate(target, request, **parameters)
-            if delegate is not None:
-                if rule.name:
-                    _note_name(rule.name)
-                return delegate
-        return None
-
-    def _build_index(self) -> None:
-        index = self._index = RouteIndex(self.rules, _INDEXED_MATCHERS)
-        self._indexed = len(self.rules)
-        self._pages = {path: rule for path, rule in index.spelled_out() if self._is_served(rule.target)}
-
-    def _is_served(self, target: object) -> bool:
-        return isinstance(target, type) and target in self.application.served_classes
-
-    def walk(self) -> Iterator[Rule]:
-        """Yield the rules, nested ones after the rule that holds them, in the order in which they are tried."""
-        for rule in self.rules:
-            yield rule
-            if isinstance(rule.target, ApplicationRouter):
-                yield from rule.target.walk()
-
-
-def _argument(value: str | None) -> PathArgument:
-    if value is None or (value.isascii() and "%" not in value):
-        return value
-    return url_unescape(value, encoding=None, plus=False)
-
-
-def _note_name(name: str) -> None:
-    context = current_request.get()
-    if context is not None and context.route_name is None:
-        context.route_name = name
-
-
-def describe_rule(rule: Rule) -> tuple[str, str, str]:
-    """Return pattern, name and handler of *rule*, for people."""
-    target = rule.target
-    handler = f"{target.__module__}.{target.__qualname__}" if hasattr(target, "__qualname__") else repr(target)
-    return _pattern_of(rule), rule.name or "", handler
-
-
 def _is_route_tuple(each: Any) -> bool:
     return isinstance(each, tuple) and 2 <= len(each) <= 4 and isinstance(each[0], (str, re.Pattern))
-
-
-def _is_tornados_form(each: Any) -> bool:
-    # NOTE: Tornado would import a handler's dotted name too, but could not say which route it is about.
-    if not isinstance(each, (list, tuple)) or not 2 <= len(each) <= 4:
-        return False
-    return isinstance(each[0], (str, Matcher)) and not isinstance(each[1], str)
 
 
 def _is_rule_tuple(each: Any) -> bool:
@@ -346,12 +216,13 @@ def _is_rule_tuple(each: Any) -> bool:
 
 def _from_tuple(each: tuple[Any, ...]) -> Route:
     pattern, handler, kwargs, name = (*each, None, None)[:4]
-    if not isinstance(handler, str) and not _is_target(handler):
+    if not isinstance(handler, str) and not is_target(handler):
         raise UrlError(f"{each!r} is no route: its handler is neither a class nor a dotted name")
     return Route(pattern, handler, dict(kwargs or {}), name)
 
 
-def _is_target(handler: Any) -> bool:
+def is_target(handler: Any) -> bool:
+    """Whether *handler* may be the target of a rule."""
     return callable(handler) or isinstance(handler, (list, tuple, HTTPServerConnectionDelegate))
 
 
@@ -381,14 +252,16 @@ def _group(branches: Sequence[str]) -> str:
     return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
 
 
-def _double(name: str, first: Route | Rule, second: Route | Rule) -> UrlError:
+def double_name(name: str, first: Route | Rule, second: Route | Rule) -> UrlError:
+    """Return the error that two routes have one name."""
     return UrlError(
-        f"two routes are named {name!r}: {_pattern_of(first)!r} and {_pattern_of(second)!r}; rename one of them, or "
+        f"two routes are named {name!r}: {pattern_of(first)!r} and {pattern_of(second)!r}; rename one of them, or "
         "give include(..., prefix_name=...)"
     )
 
 
-def _pattern_of(rule: Route | Rule) -> str:
+def pattern_of(rule: Route | Rule) -> str:
+    """Return the pattern of *rule*, for people."""
     if isinstance(rule, Route):
         return rule.pattern if isinstance(rule.pattern, str) else rule.pattern.pattern
     if isinstance(rule.matcher, PathMatches):

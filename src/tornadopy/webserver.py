@@ -21,6 +21,7 @@ from typing import Any
 
 from tornado import netutil
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.options import Error as OptionError
 from tornado.options import options
 
@@ -29,14 +30,11 @@ from tornadopy.application import Application
 from tornadopy.conf import Settings, settings
 from tornadopy.decorators import async_execute
 from tornadopy.exceptions import ArgumentError, ServerError, TornadopyError
-from tornadopy.i18n import load_translations
 from tornadopy.logger import configuration
 from tornadopy.server import reload
-from tornadopy.server.banner import banner
 from tornadopy.server.choice import BACKLOG, import_server
 from tornadopy.server.graceful import stop_serving
 from tornadopy.server.options import argument_at_fault, define_options, refuse_unknown
-from tornadopy.server.proxies import TrustedProxies
 from tornadopy.server.signals import on_signals
 
 __all__ = ["Server", "run"]
@@ -195,6 +193,8 @@ class Server:
             )
         self.application.check_secrets()
         if conf.TRANSLATIONS:
+            from tornadopy.i18n import load_translations  # noqa: PLC0415 - most sites have none
+
             load_translations(conf.TRANSLATIONS_CONF, project_path=conf.path(""))
         return self.application
 
@@ -213,7 +213,7 @@ class Server:
         backlog = kwargs.pop("backlog", BACKLOG)
         self._is_secure = bool(kwargs.get("ssl_options"))
         forwarded = kwargs.pop("xheaders", conf.XHEADERS)
-        delegate = TrustedProxies(application, conf.TRUSTED_PROXIES) if forwarded else application
+        delegate = _behind_proxies(application) if forwarded else application
         server_class = import_server(conf.HTTP_SERVER)
         try:
             self.httpserver = server_class(delegate, **kwargs)
@@ -319,6 +319,8 @@ class Server:
 
     def _announce(self, application: Application) -> None:
         if application.settings.get("debug"):
+            from tornadopy.server.banner import banner  # noqa: PLC0415 - developers read it
+
             sys.stdout.write(banner(application, self.addresses, secure=self._is_secure))
             sys.stdout.flush()
         else:
@@ -345,6 +347,12 @@ class Server:
 
 def _is_application_class(thing: object) -> bool:
     return isclass(thing) and issubclass(thing, Application)
+
+
+def _behind_proxies(application: Application) -> HTTPServerConnectionDelegate:
+    from tornadopy.server.proxies import TrustedProxies  # noqa: PLC0415 - by default there are none
+
+    return TrustedProxies(application, application.conf.TRUSTED_PROXIES)
 
 
 def _explain(error: OSError | OverflowError) -> str:

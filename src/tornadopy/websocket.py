@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
-from typing import Any
+from typing import Any, cast
 
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler as TornadoWebSocketHandler
 from tornado.websocket import WebSocketProtocol, WebSocketProtocol13, _WebSocketParams
 
-from tornadopy.context import Scope, current_message
+from tornadopy.context import Closer, Scope, current_message
 from tornadopy.handler import ErrorPageHandler
 from tornadopy.lifecycle import LifecycleHandler
 from tornadopy.utils.awaitables import complete
@@ -35,10 +35,10 @@ class WebSocketHandler(TornadoWebSocketHandler, ErrorPageHandler):
 
     def __init__(self, application: Application, request: HTTPServerRequest, /, **kwargs: Any) -> None:
         # NOTE: Tornado's __init__ comes next, and cannot take a route's "application" or "request".
-        self._kept_kwargs = kwargs
+        if kwargs:
+            self._kept_kwargs = kwargs
         super().__init__(application, request)
-        self._opening = Scope()
-        self.context.on_end(self._opening.end_now)
+        self._opening = _Opening(self.context)
         current_message.set(self._opening)
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
@@ -52,6 +52,12 @@ class WebSocketHandler(TornadoWebSocketHandler, ErrorPageHandler):
             compression_options=self.get_compression_options(),
         )
         return _HookedProtocol(self, False, parameters)
+
+    def _end_opening(self) -> Awaitable[None] | None:
+        """End what was opened for the handshake; return what is to be awaited for that, if anything."""
+        # PERF: what a dictionary has grown by, it keeps; its copy has the size of what is in it.
+        self.__dict__ = dict(vars(self).items())
+        return self._opening.end_now()
 
     def on_connection_close(self) -> None:
         """Tell `on_close`, as Tornado does; what it opens ends with the request."""
@@ -67,18 +73,50 @@ class WebSocketHandler(TornadoWebSocketHandler, ErrorPageHandler):
             current_message.reset(token)
 
 
-class _HookedProtocol(WebSocketProtocol13):
-    async def accept_connection(self, handler: TornadoWebSocketHandler) -> None:
-        if isinstance(handler, LifecycleHandler):
-            await handler.run_response_hooks()
-            if handler._finished:
-                return
-            handler._write_buffer.clear()  # a handshake has no body, whatever a hook has appended
-        await super().accept_connection(handler)
+class _Opening(Scope):
+    """The scope of a handshake and of `open`; a request that ends before them ends what they have opened.
 
-    async def _receive_frame_loop(self) -> None:
+    Args:
+        context: The request's.
+    """
+
+    def __init__(self, context: Scope) -> None:
+        self._context = context
+
+    def on_end(self, closer: Closer) -> None:
+        """Call *closer* when the first message may come, or when the request ends."""
+        # PERF: the request gets to know of this scope only where it opens something; most keep nothing for it.
+        if not self.has_opened and not self.is_ended:
+            self._context.on_end(self.end_now)
+        super().on_end(closer)
+
+
+class _HookedProtocol(WebSocketProtocol13):
+    # PERF: a coroutine that waits for the next one is memory that an idle socket keeps (benchmarks/harness/idle.py);
+    # where there is nothing to wait for before it, there is only Tornado's own.
+
+    def accept_connection(self, handler: TornadoWebSocketHandler) -> Coroutine[Any, Any, None]:
+        if isinstance(handler, LifecycleHandler):
+            if handler._has_work_before_headers or handler._finished:
+                return self._accept_after_hooks(handler)
+            handler._write_buffer.clear()
+        return super().accept_connection(handler)
+
+    async def _accept_after_hooks(self, handler: LifecycleHandler) -> None:
+        await handler.run_response_hooks()
+        if not handler._finished:
+            handler._write_buffer.clear()  # a handshake has no body, whatever a hook has appended
+            await super().accept_connection(cast("TornadoWebSocketHandler", handler))
+
+    def _receive_frame_loop(self) -> Coroutine[Any, Any, None]:
         if isinstance(self.handler, WebSocketHandler):
-            await self.handler._opening.end()
+            ending = self.handler._end_opening()
+            if ending is not None:
+                return self._receive_after(ending)
+        return super()._receive_frame_loop()
+
+    async def _receive_after(self, ending: Awaitable[None]) -> None:
+        await ending
         await super()._receive_frame_loop()
 
     def _run_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any] | None:

@@ -33,6 +33,7 @@ LAYERS: list[tuple[str, list[str]]] = [
             "middleware",
             "httpmodule",
             "apps",
+            "router",
             "routing",
             "routeindex",
             "errorpages",

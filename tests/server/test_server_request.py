@@ -45,7 +45,7 @@ def made(kind: type, uri: str, fields: str, version: str, on: Any) -> dict[str, 
     start_line = RequestStartLine("GET", uri, version)
     try:
         headers = read(kind, fields)
-        request = kind(connection=on, server_connection=None, start_line=start_line, headers=headers)
+        request = kind(connection=on, server_connection=on, start_line=start_line, headers=headers)
     except HTTPInputError as error:
         return str(error)
     return {name: getattr(request, name) for name in NAMES}
@@ -86,7 +86,7 @@ def test_too_many_arguments_are_refused_as_early_as_by_tornado() -> None:
 def test_changes_are_kept() -> None:
     """Arguments can be changed, and are the request's own."""
     start_line = RequestStartLine("GET", "/?a=1", "HTTP/1.1")
-    request = HTTPServerRequest(connection(), None, start_line, RequestHeaders(b"\r\nHost: X:1\r\n\r\n"))
+    request = HTTPServerRequest(connection(), connection(), start_line, RequestHeaders(b"\r\nHost: X:1\r\n\r\n"))
     assert repr(request).startswith("HTTPServerRequest(protocol='https', host='X:1'")
     assert isinstance(request, httputil.HTTPServerRequest)
     request.arguments["b"] = [b"2"]

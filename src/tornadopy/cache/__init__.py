@@ -6,8 +6,9 @@ knows neither handlers nor applications.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tornadopy.utils.lazyexports import lazy_exports
 
 if TYPE_CHECKING:
     from tornadopy.cache.decorators import cache_page, cached
@@ -36,15 +37,7 @@ __all__ = [
     "caches",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used."""
-    try:
-        home = _HOMES[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = globals()[name] = getattr(importlib.import_module(home), name)
-    return value
+__getattr__ = lazy_exports(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

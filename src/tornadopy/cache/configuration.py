@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tornadopy.cache.backends.base import BaseCache
+from tornadopy.conf.defaults import Defaults
 from tornadopy.conf.schema import check
 from tornadopy.conf.values import thaw
 from tornadopy.exceptions import ConfigError
 from tornadopy.utils.imports import import_setting
 from tornadopy.utils.suggest import nearest
+
+if TYPE_CHECKING:
+    from tornadopy.cache.backends.base import BaseCache
 
 _BACKENDS = "tornadopy.cache.backends"
 SHIPPED = (
@@ -58,6 +61,10 @@ class CacheSettings(Mapping[str, Mapping[str, Any]]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def of_the_project(self) -> Iterator[str]:
+        """Yield the aliases of the entries that are not the built-in ones."""
+        yield from (alias for alias, entry in self._entries.items() if entry != Defaults.CACHES.get(alias))
 
     def read(self, alias: str) -> Plan:
         """Return what the cache of that alias is built from.
@@ -101,6 +108,8 @@ def _folder(path: str, location: Any) -> str:
 
 
 def _find_backend(path: str, value: str | type) -> type[BaseCache]:
+    from tornadopy.cache.backends.base import BaseCache  # noqa: PLC0415 - a site that uses no cache starts without
+
     found = _import_backend(path, value) if isinstance(value, str) else value
     if not (isinstance(found, type) and issubclass(found, BaseCache)):
         raise ConfigError(

@@ -87,12 +87,13 @@ class CacheHandler:
     def build(self) -> None:
         """Build all caches, so that an entry of ``CACHES`` that is wrong shows at the start; nothing is connected.
 
-        A cache whose library is not installed is named in the log; it is an error where it is used.
+        A cache whose library is not installed is named in the log; it is an error where it is used. The one of the
+        built-in settings, with which nothing can be wrong, is built when it is first asked for.
 
         Raises:
             ConfigError: An entry is wrong.
         """
-        for alias in self:
+        for alias in self._settings.of_the_project():
             try:
                 self[alias]
             except MissingExtraError as exc:

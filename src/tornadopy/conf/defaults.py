@@ -5,14 +5,12 @@ these. A `TypedDict` is a *closed* group (an unknown key is an error), an `OpenG
 else (Tornado, a template engine, SQLAlchemy); both merge key by key. Everything else replaces its default.
 """
 
-from __future__ import annotations
+# PERF: without `from __future__ import annotations`, whose texts would have to be compiled one by one at each start.
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Required, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, Required, TypedDict
 
 
-@dataclass(frozen=True, slots=True)
-class AtLeast:
+class AtLeast(NamedTuple):
     """The least value that a number may have."""
 
     minimum: float

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from tornado.escape import json_encode, xhtml_escape
 
+from tornadopy.errorpages.accept import Format
 from tornadopy.errorpages.budget import Budget, noted, printable, shorten
-from tornadopy.errorpages.negotiate import Format
 from tornadopy.errorpages.pages import DEBUG_STYLE, render, style
 from tornadopy.errorpages.production import HTML, JSON, TEXT
 from tornadopy.errorpages.report import ErrorReport, RequestReport, Values

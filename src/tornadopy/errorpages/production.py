@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from tornado.escape import json_encode
 
+from tornadopy.errorpages.accept import Format
 from tornadopy.errorpages.budget import printable
-from tornadopy.errorpages.negotiate import Format
 from tornadopy.errorpages.pages import PRODUCTION_STYLE, render, style
 
 HTML = "text/html; charset=UTF-8"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -56,7 +56,7 @@ class LifecycleHandler(RespondingHandler):
         self._pipeline: Pipeline = getattr(application, "pipeline", _NO_PIPELINE)
         # PERF: to read what only the class has costs more than to set it here (Python 3.11).
         self._plan = plan = self._plan
-        self._spawned = self._sealed = self._returned = self._concluded = self._completed = False
+        self._spawned = self._returned = self._completed = False
         if not kwargs and self._kept_kwargs:
             kwargs = dict(self._kept_kwargs)
         self._url_kwargs = kwargs
@@ -95,12 +95,12 @@ class LifecycleHandler(RespondingHandler):
         """
         return None
 
-    async def _execute(  # type: ignore[override]  # a group of a pattern may be named transforms, too
+    def _execute(  # type: ignore[override]  # a group of a pattern may be named transforms, too
         self, transforms: list[OutputTransform], /, *args: bytes, **kwargs: bytes
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
+        # PERF: no coroutine around the other one, which an idle WebSocket would keep.
         self._transforms = transforms
-        self._task = asyncio.current_task()
-        await self._go_on(self._steps(args, kwargs))
+        return self._go_on(self._steps(args, kwargs))
 
     def execute_at_once(
         self, transforms: list[OutputTransform], args: Sequence[PathArgument], kwargs: Mapping[str, PathArgument]
@@ -119,14 +119,15 @@ class LifecycleHandler(RespondingHandler):
             else:
                 # PERF: the same without a generator (benchmarks/handlers.py).
                 self._check_request(args, kwargs)
-                method = getattr(self, str(self.request.method).lower())
+                method = getattr(self, self.request.method.lower())
                 waiting = method(*self.path_args, **self.path_kwargs) if args or kwargs else method()
                 if waiting is not None:
                     steps = self._last_step()
-                elif self._auto_finish and not self._finished and not self._spawned:
-                    self.finish()
-                else:
-                    self._finish_if_it_is_left()
+                elif not self._finished:
+                    if self._spawned or not self._auto_finish:
+                        self._finish_if_it_is_left()
+                    else:
+                        self.finish()
         except (Exception, asyncio.CancelledError) as error:
             waiting = self._fail(error)
         if waiting is None and not (self._spawned and self._running_tasks()):
@@ -142,6 +143,7 @@ class LifecycleHandler(RespondingHandler):
 
     async def _go_on(self, steps: Iterator[Awaitable[Any]], waiting: Awaitable[Any] | None = None) -> None:
         """Wait for *waiting*, then for what the remaining *steps* hand back; see that the request ends."""
+        self._task = asyncio.current_task()
         try:
             if waiting is not None:
                 await waiting

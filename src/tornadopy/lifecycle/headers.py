@@ -1,6 +1,6 @@
 """The headers of a response, which become lists of values when more is asked of them than a plain value each.
 
-Made by `tornadopy.lifecycle.lean`; the server takes them as text.
+Made by `tornadopy.lifecycle.lean`; the server puts together what is plain without asking for lists.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ class ResponseHeaders(HTTPHeaders):
         second: When the response begins, in seconds since the epoch.
 
     Attributes:
-        plain: The values but for ``Server`` and ``Date``, which the text begins with; None once there are lists.
+        plain: The values but for ``Server`` and ``Date``; None once there are lists.
+        stamp: The lines of these two, with the line breaks around them.
     """
 
     def __init__(self, content_type: str, second: int) -> None:  # no call of the inherited one: it makes the lists
         self.plain: dict[str, str] | None = {"Content-Type": content_type}
         self._second = second
-        self._text = _stamp(second)
+        self.stamp = _stamp(second)
 
     @property
     def _as_list(self) -> dict[str, list[str]]:  # type: ignore[override]  # made when somebody asks for it
@@ -73,15 +74,6 @@ class ResponseHeaders(HTTPHeaders):
         name = _normalize_header(name)
         return name in self.plain or name in _STAMPED
 
-    def plain_text(self) -> str | None:
-        """Return all lines, with the empty one that ends them; None if they have to be made of lists."""
-        if self.plain is None:
-            return None
-        text = self._text
-        for name, value in self.plain.items():
-            text += f"{name}: {value}\r\n"
-        return text + "\r\n"
-
 
 @functools.lru_cache(maxsize=256)
 def _plain_name(name: str) -> str | None:
@@ -92,4 +84,4 @@ def _plain_name(name: str) -> str | None:
 
 @functools.lru_cache(maxsize=2)
 def _stamp(second: int) -> str:
-    return f"Server: {_SERVER}\r\nDate: {format_timestamp(second)}\r\n"
+    return f"\r\nServer: {_SERVER}\r\nDate: {format_timestamp(second)}\r\n"

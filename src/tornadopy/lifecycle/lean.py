@@ -25,6 +25,7 @@ from tornadopy.lifecycle.headers import ResponseHeaders
 from tornadopy.response import encode_dict
 
 _HTML = "text/html; charset=UTF-8"
+_HASHED = frozenset({"GET", "HEAD"})
 _JSON = "application/json; charset=UTF-8"
 
 
@@ -115,37 +116,33 @@ class LeanHandler(EndingHandler):
         ):
             return self._finish_by_steps(chunk)
         request, headers = self.request, self._headers
-        plain: dict[str, str] | None = getattr(headers, "plain", None)
-        fields: MutableMapping[str, str] = headers if plain is None else plain
-        is_hashed = status == 200 and "Etag" not in fields and request.method in {"GET", "HEAD"}
-        if is_hashed and not (plan.hashes_at_once and "If-None-Match" not in request.headers):
-            is_hashed = False
-            self.set_etag_header()
-            if self.check_etag_header():
-                self._write_buffer = []
-                self.set_status(304)
-                return self._finish_by_steps()
-            fields = headers
+        fields: MutableMapping[str, str] = headers
+        if type(headers) is ResponseHeaders and headers.plain is not None:
+            fields = headers.plain
         body = b"".join(self._write_buffer)
-        if is_hashed:
-            fields["Etag"] = f'"{hashlib.sha1(body).hexdigest()}"'  # noqa: S324 - Tornado's choice, and no secret
-        is_measured = "Content-Length" not in fields
-        if is_measured:
-            fields["Content-Length"] = str(len(body))
-        self._write_buffer = []
+        if status == 200 and "Etag" not in fields and request.method in _HASHED:
+            if plan.hashes_at_once and "If-None-Match" not in request.headers:
+                fields["Etag"] = f'"{hashlib.sha1(body).hexdigest()}"'  # noqa: S324 - Tornado's choice, and no secret
+            elif self._is_not_modified():
+                return self._finish_by_steps()
+            else:
+                fields = headers
         self._headers_written = True
         sent: asyncio.Future[None]
         try:
             if hasattr(self, "_new_cookie"):
                 self._add_cookies()
-            send_whole = getattr(request.connection, "send_whole", None) if is_measured else None
-            if send_whole is None:
+                fields = headers
+            send_whole = getattr(request.connection, "send_whole", None)
+            if send_whole is None or "Content-Length" in fields:
                 sent = self._send_by_steps(body)
             else:
-                sent = self._sent = send_whole(status, self._reason, headers, body)
+                fields["Content-Length"] = str(len(body))
+                sent = self._sent = send_whole(status, self._reason, headers, body if request.method != "HEAD" else b"")
         except Exception:
             self._close_connection()  # the headers could not go out, so nothing else can
             raise
+        self._write_buffer = []
         self.application.log_request(self)
         self._finished = True
         if plan.has_on_finish:
@@ -153,12 +150,22 @@ class LeanHandler(EndingHandler):
         self.ui = None  # type: ignore[assignment]  # its functions refer to the handler
         return sent
 
+    def _is_not_modified(self) -> bool:
+        self.set_etag_header()
+        if not self.check_etag_header():
+            return False
+        self._write_buffer = []
+        self.set_status(304)
+        return True
+
     def _finish_by_steps(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
         return self._sending(super().finish(chunk))
 
     def _send_by_steps(self, body: bytes) -> asyncio.Future[None]:
         connection: Any = self.request.connection
         connection.set_close_callback(None)  # or the connection would hold the handler until its next request
+        if "Content-Length" not in self._headers:
+            self._headers["Content-Length"] = str(len(body))
         start_line = ResponseStartLine("", self._status_code, self._reason)
         sent = connection.write_headers(start_line, self._headers, b"" if self.request.method == "HEAD" else body)
         connection.finish()

@@ -7,8 +7,7 @@ step consists of, `tornadopy.lifecycle.lean` takes the step in one go.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from tornado.web import RequestHandler
 
@@ -25,8 +24,7 @@ _SENDING_METHODS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What may be done in one go for the requests of a handler class.
 
     Attributes:

@@ -79,12 +79,16 @@ class RespondingHandler(LeanHandler):
         if is_usual and chunk is None:
             # PERF: the usual way; super() costs more than a call (benchmarks/handlers.py).
             try:
-                return LeanHandler.finish(self)
-            finally:
-                if self._finished and not (self._pipeline.endcall or self._plan.concludes or self._returned):
-                    self._concluded = self._completed = True
-                elif self._finished or self._returned:
+                sent = LeanHandler.finish(self)
+            except BaseException:
+                if self._finished or self._returned:
                     self._conclude()
+                raise
+            if self._pipeline.endcall or self._plan.concludes or self._returned:
+                self._conclude()
+            else:
+                self._concluded = self._completed = True
+            return sent
         if _responding.get() is self and not self._finished:
             return self._finish_from_hook(chunk)
         if self._finished or (self._spawned and self._answered):

@@ -10,10 +10,9 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tornado.log import LogFormatter
 
@@ -28,8 +27,7 @@ _MARK: Final = "tornadopy.logger.configuration:"
 _COLOURED = re.compile(r"%\((end_)?color\)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(NamedTuple):
     """An entry of ``LOGGING``, read and checked; nothing is installed or opened yet."""
 
     logger: logging.Logger

@@ -122,7 +122,9 @@ class HeadReader:
             HTTPInputError: The head is malformed.
         """
         listener = self._listener
-        listener.forget()
+        listener.is_complete = False
+        begun = listener.begun
+        begun.clear()
         # NOTE: the request line is Tornado's affair; llhttp knows a fixed list of methods. None of them but CONNECT,
         # after which no connection goes on, has a say in where a message ends.
         line = _LINES[version]
@@ -133,9 +135,9 @@ class HeadReader:
                 # The client asks for another protocol. Until the application agrees this is HTTP (RFC 9110 §7.8), and
                 # it may have a body, which llhttp would leave out.
                 self._renew()
-                listener = self._listener
+                listener, begun = self._listener, self._listener.begun
                 self._parser.feed_data(line + _UPGRADE.sub(b"", fields))
-            if len(listener.begun) != 1:
+            if len(begun) != 1:
                 listener.check_that_one_has_begun()
         except HttpParserError as error:
             self._renew()

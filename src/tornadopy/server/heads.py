@@ -25,15 +25,13 @@ class Heads:
         reader: What judges them.
     """
 
-    __slots__ = ("_head", "_is_persistent", "_reader", "_scanned", "_start_line")
-
-    _start_line: RequestStartLine
+    __slots__ = ("_last", "_reader", "_scanned")
 
     def __init__(self, reader: HeadReader) -> None:
         self._reader = reader
         self._scanned = 0  # bytes of an incomplete head that have been looked at
-        self._head = b""  # of the last request, if it had no body
-        self._is_persistent = False
+        # The last request without a body: its bytes, its first line, whether the connection might go on.
+        self._last: tuple[bytes, RequestStartLine | None, bool] = (b"", None, False)
 
     def find_end(self, received: bytes, limit: int) -> int:
         """Return how long the head at the beginning of *received* is, in bytes; 0 if it has not come whole.
@@ -60,18 +58,21 @@ class Heads:
             HTTPInputError: It is malformed.
         """
         line_end = head.index(b"\r\n")
+        if not line_end:
+            return self.read(head.lstrip(b"\r\n"))  # RFC 9112 §2.2
         fields = head[line_end:]
         headers = RequestHeaders(fields)
         # PERF: clients repeat themselves. The same bytes, approved once as a request without a body, mean the same.
-        if head == self._head:
-            return self._start_line, headers, self._is_persistent, None
-        self._head = b""
+        last, start_line, is_persistent = self._last
+        if head == last and start_line is not None:
+            return start_line, headers, is_persistent, None
         start_line = parse_request_line(head[:line_end])
-        is_persistent, body = self._reader.read(fields, start_line.version, headers)
-        if start_line.version == "HTTP/1.0" or start_line.method == "CONNECT":
+        version = start_line[2]
+        is_persistent, body = self._reader.read(fields, version, headers)
+        if version == "HTTP/1.0" or start_line[0] == "CONNECT":
             is_persistent = is_persistent and _may_persist(start_line, headers)
         if body is None:
-            self._head, self._start_line, self._is_persistent = head, start_line, is_persistent
+            self._last = head, start_line, is_persistent
         return start_line, headers, is_persistent, body
 
 

@@ -67,30 +67,13 @@ class Incoming:
         else:
             self._headers_done(headers)
 
-    def serve(self, start_line: RequestStartLine, headers: RequestHeaders) -> None:
-        """Let the application serve the request, which has come whole, in one call.
-
-        Raises:
-            HTTPInputError: The request is malformed.
-        """
-        connection, exchange, variables = self._connection, self.exchange, self._variables
-        request = HTTPServerRequest(exchange, connection, start_line, headers)
-        if self._content:
-            request.body = self._content
-        exchange.is_read = True
-        try:
-            delegate = variables.run(connection.server.serve, request, variables)
-        except Exception:
-            app_log.error("Uncaught exception", exc_info=True)
-            connection.abort()
-            return
-        if delegate is not None:
-            self._delegate = delegate
-            exchange.is_read = False
-            self._variables = variables.copy()  # the delegate enters the request's own by itself
-            self._take(self._begin_with, start_line, headers)
-        elif not exchange.is_finished:
-            connection.want_answer()
+    def begin_with(
+        self, delegate: HTTPMessageDelegate, start_line: RequestStartLine, headers: HTTPHeaders, content: bytes
+    ) -> None:
+        """Hand a request to *delegate* that has been routed, and whose body is *content*, if it has one."""
+        self._delegate = delegate
+        self._content = content
+        self._take(self._begin_with, start_line, headers)
 
     def _begin_with(self, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
         delegate = self._delegate
@@ -156,7 +139,7 @@ class Incoming:
             delegate.finish()
             self._delegate = None
 
-    def close(self) -> None:
+    def be_closed(self) -> None:
         """Tell the application that the connection is closed, if it still has to do with it."""
         self._take(self._close)
 
@@ -198,3 +181,44 @@ class Incoming:
         done.result()
         if not self._connection.is_closed:
             then()
+
+
+def serve_whole(
+    connection: ServerConnection,
+    exchange: Exchange,
+    start_line: RequestStartLine,
+    headers: RequestHeaders,
+    body: Body | None,
+) -> None:
+    """Let the application serve a request, which has come whole, in one call.
+
+    Args:
+        connection: The connection that it came on.
+        exchange: Its answer.
+        start_line: Its request line.
+        headers: Its header fields.
+        body: Its body, if there is one.
+
+    Raises:
+        HTTPInputError: The request is malformed.
+    """
+    server = connection.server
+    request = HTTPServerRequest(exchange, connection, start_line, headers)
+    if body is not None:
+        request.body = body.take()
+    exchange.is_read = True
+    variables = server.variables.copy()
+    try:
+        delegate = variables.run(server.serve, request, variables)
+    except Exception:
+        app_log.error("Uncaught exception", exc_info=True)
+        connection.abort()
+        return
+    if delegate is not None:
+        exchange.is_read = False
+        # NOTE: the delegate enters the request's variables by itself.
+        incoming = Incoming(connection, exchange, body, variables.copy())
+        connection.incoming = incoming
+        incoming.begin_with(delegate, start_line, headers, request.body)
+    elif not exchange.is_finished:
+        connection.want_answer()

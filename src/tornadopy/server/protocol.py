@@ -22,7 +22,7 @@ from tornadopy.server.exchange import Exchange
 from tornadopy.server.handover import hand_over
 from tornadopy.server.head import HEAD_END
 from tornadopy.server.heads import Head, Heads, HeadTooLarge
-from tornadopy.server.incoming import Incoming
+from tornadopy.server.incoming import Incoming, serve_whole
 from tornadopy.server.sender import Sender
 from tornadopy.utils.escaping import escape_control
 
@@ -30,12 +30,11 @@ if TYPE_CHECKING:
     from tornadopy.server._llhttp import Body
     from tornadopy.server.http import HTTPServer
 
-# What the next bytes are.
+# What the next bytes are. A head is the false one.
 _HEAD, _BODY, _LATER, _WASTE, _FOREIGN = range(5)
 
 _IN_A_ROW = 16  # requests of one connection that are served before others get their turn
 _BUFFERED = 65_536  # bytes of what comes later; with more, nothing is read
-_CARRIAGE_RETURN = 13
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
 
@@ -49,6 +48,7 @@ class ServerConnection(Sender):
         server: The server.
         parameters: Tornado's parameters of its connections.
         context: The peer's address and the scheme.
+        incoming: The request in hand; one that has come whole is known by its answer alone.
     """
 
     __slots__ = (
@@ -56,13 +56,13 @@ class ServerConnection(Sender):
         "_buffer",
         "_clock",
         "_heads",
-        "_incoming",
         "_is_ending",
         "_is_head_coming",
         "_is_paused",
         "_max_head",
         "_next",
         "context",
+        "incoming",
         "parameters",
         "server",
     )
@@ -80,7 +80,7 @@ class ServerConnection(Sender):
         self._max_head = self.parameters.max_header_size
         self._is_head_coming = False
         self._ahead = 0  # requests that may follow at once, before others get their turn
-        self._incoming: Incoming | None = None  # the request in hand
+        self.incoming: Incoming | Exchange | None = None
         self._is_paused = False  # the client sends more than is wanted
         self._is_ending = False  # the answer is complete, but not flushed
 
@@ -102,15 +102,8 @@ class ServerConnection(Sender):
 
     def data_received(self, data: bytes) -> None:
         """Take in what has come."""
-        length = len(data)
-        if (
-            self._buffer
-            or self._next != _HEAD
-            or self.is_closed
-            or not 4 < length <= self._max_head
-            or data.find(HEAD_END) != length - 4
-            or data[0] == _CARRIAGE_RETURN
-        ):
+        end = data.find(HEAD_END) + 4
+        if end != len(data) or self._buffer or self._next or self.is_closed or end > self._max_head or end < 5:
             self._buffer = self._buffer + data if self._buffer else data
             self.advance()
             return
@@ -138,12 +131,14 @@ class ServerConnection(Sender):
         if hasattr(self.transport, "_read_ready_cb"):
             # NOTE: asyncio's transport holds a method of its own, a circle that only the garbage collector would end.
             self.transport._read_ready_cb = None
+        if self._next == _FOREIGN:
+            del self.transport  # the request knows this connection as long as the other protocol lasts
 
     def all_flushed(self) -> None:
         """Go on, if an answer was waiting for that."""
-        if self._is_ending and self._incoming is not None:
+        if self._is_ending and self.incoming is not None:
             self._is_ending = False
-            self._end(self._incoming.exchange)
+            self._end(self.incoming.exchange)
 
     # Reading
 
@@ -182,6 +177,7 @@ class ServerConnection(Sender):
             end = self._heads.find_end(buffer, self._max_head)
             if end:
                 self._buffer = buffer[end:]
+                self._is_head_coming = False
                 self._start(self._heads.read(buffer[:end]))
                 return True
             if buffer and not self._is_head_coming:
@@ -196,32 +192,30 @@ class ServerConnection(Sender):
 
     def _start(self, head: Head) -> None:
         start_line, headers, is_persistent, body = head
-        server = self.server
-        exchange = Exchange(self, start_line, is_persistent=is_persistent)
-        incoming = self._incoming = Incoming(self, exchange, body, server.variables.copy())
-        self._is_head_coming = False
+        exchange = self.incoming = Exchange(self, start_line, is_persistent=is_persistent)
+        if self.server.serve is not None and (body is None or self._takes_whole(exchange, body, headers)):
+            serve_whole(self, exchange, start_line, headers, body)
+            return
         self._next = _LATER
-        if server.serve is not None and (body is None or self._takes_whole(incoming, body, headers)):
-            incoming.serve(start_line, headers)
-        else:
-            self._clock.rest()
-            incoming.begin(start_line, headers)
+        self._clock.rest()
+        incoming = self.incoming = Incoming(self, exchange, body, self.server.variables.copy())
+        incoming.begin(start_line, headers)
 
-    def _takes_whole(self, incoming: Incoming, body: Body, headers: HTTPHeaders) -> bool:
+    def _takes_whole(self, exchange: Exchange, body: Body, headers: HTTPHeaders) -> bool:
         """Take in a body that has come with its head; return whether that is so.
 
         Raises:
             HTTPInputError: This is no body.
         """
         length, buffer = body.length, self._buffer
-        if length is None or length > min(len(buffer), incoming.exchange.max_body_size) or "Expect" in headers:
+        if length is None or length > min(len(buffer), exchange.max_body_size) or "Expect" in headers:
             return False
-        self._buffer = buffer[incoming.feed(buffer) :]
+        self._buffer = buffer[body.feed(buffer) :]
         return True
 
     def _read_body(self) -> None:
-        incoming = self._incoming
-        if incoming is None:
+        incoming = self.incoming
+        if not isinstance(incoming, Incoming):
             return
         received, self._buffer = self._buffer, b""
         if incoming.exchange.body_timeout is None:
@@ -246,14 +240,14 @@ class ServerConnection(Sender):
             return
         if timeout is not None:
             self._clock.set(timeout)
-        elif self._next == _LATER and self._incoming is not None and self._incoming.exchange.body_timeout is None:
+        elif self._next == _LATER and self.incoming is not None and self.incoming.exchange.body_timeout is None:
             self._clock.set(clock.BODY_SECONDS)
         self._next = _BODY
 
     def want_nothing(self) -> None:
         """Let what comes wait, while the application does."""
         self._next = _LATER
-        if self._incoming is not None and self._incoming.exchange.body_timeout is None:
+        if self.incoming is not None and self.incoming.exchange.body_timeout is None:
             self._clock.rest()
 
     def want_answer(self) -> None:
@@ -268,11 +262,11 @@ class ServerConnection(Sender):
         """Send *data*, with which the answer in *exchange* is complete, and go on to the next request; see `send`."""
         transport = self.transport
         transport.write(data)
-        if self._is_flushing or transport.is_closing() or self._incoming is None:
+        if self._is_flushing or transport.is_closing() or self.incoming is None:
             waiting = self._flushed()
             self.end_exchange(exchange)
             return waiting
-        self._incoming = None
+        self.incoming = None
         self._clock.set(self.server.idle_seconds)
         if self._buffer:
             self._follow()
@@ -282,7 +276,7 @@ class ServerConnection(Sender):
 
     def end_exchange(self, exchange: Exchange) -> None:
         """Go on to the next request, or close; the answer in *exchange* is complete."""
-        if self.is_closed or self._incoming is None or self._incoming.exchange is not exchange:
+        if self.is_closed or self.incoming is None or self.incoming.exchange is not exchange:
             return
         if exchange.held:
             self._next = _FOREIGN
@@ -303,7 +297,7 @@ class ServerConnection(Sender):
             # The delegate may be in the midst of this request; it is told of the end afterwards.
             self.loop.call_soon(self.hang_up, context=self.server.variables)
             return
-        self._incoming = None
+        self.incoming = None
         self._clock.set(self.server.idle_seconds)
         if self._buffer:
             self._follow()
@@ -332,7 +326,7 @@ class ServerConnection(Sender):
             held: What the stream is to send first.
         """
         self._next = _FOREIGN
-        self._incoming = None
+        self.incoming = None
         self._clock.stop()
         received, self._buffer = self._buffer, b""
         is_closed, self.is_closed = self.is_closed, True
@@ -346,7 +340,7 @@ class ServerConnection(Sender):
         self._answer_and_close(b"400 Bad Request")
 
     def _answer_and_close(self, status: bytes) -> None:
-        if not self.is_closed and (self._incoming is None or not self._incoming.exchange.are_headers_written):
+        if not self.is_closed and (self.incoming is None or not self.incoming.exchange.are_headers_written):
             self.send(b"HTTP/1.1 %b\r\n\r\n" % status)  # as Tornado's; its end is that of the connection
         self.hang_up(expects_more=True)
 
@@ -362,7 +356,7 @@ class ServerConnection(Sender):
         if self.is_closed:
             return
         self.is_closed = True
-        is_read = self._incoming is None or self._incoming.exchange.is_read
+        is_read = self.incoming is None or self.incoming.exchange.is_read
         expects_more = expects_more or bool(self._buffer) or not is_read
         self._next = _WASTE
         self._buffer = b""
@@ -383,14 +377,14 @@ class ServerConnection(Sender):
 
     def _drop(self) -> None:
         """Tell the request in hand, if there is one, that the connection is closed."""
-        incoming, self._incoming = self._incoming, None
+        incoming, self.incoming = self.incoming, None
         if incoming is not None:
-            incoming.close()
+            incoming.be_closed()
 
     def _expire(self) -> None:
         if self.is_closed:
             self.transport.abort()
-        elif self._next == _BODY or self._incoming is not None:
+        elif self._next == _BODY or self.incoming is not None:
             gen_log.info("Timeout reading body from %s", self.context)
             self.abort()
         else:

@@ -9,9 +9,11 @@ import os
 import sys
 import traceback
 
-from tornado import autoreload
+from tornadopy.utils.functional import lazyimport
 
 _MARK = "_TORNADOPY_RELOADED"
+
+autoreload = lazyimport("tornado.autoreload")  # a site in production starts without it
 
 
 def start() -> None:

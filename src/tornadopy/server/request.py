@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
@@ -20,9 +20,32 @@ from tornadopy.server.head import HOST
 if TYPE_CHECKING:
     from tornadopy.server.exchange import Exchange
     from tornadopy.server.head import RequestHeaders
+    from tornadopy.server.protocol import ServerConnection
+
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _USUAL_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")
+
+
+class Lazy:
+    """An attribute that is made when it is first asked for, and may be set.
+
+    PERF: with ``__getattr__`` every other attribute of the object would be slow to read, too.
+
+    Args:
+        make: Makes it for an object.
+    """
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        value = self._make(instance)
+        setattr(instance, self._name, value)
+        return value
 
 
 class HTTPServerRequest(httputil.HTTPServerRequest):
@@ -38,13 +61,20 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
         HTTPInputError: There is no ``Host``, or it is malformed, or there are too many arguments.
     """
 
+    # PERF: most requests have neither; and what is to be parsed is parsed when it is first asked for.
     body = b""
+    query = ""
     _finish_time = None
+    arguments = Lazy(lambda request: parse_query(request.query))
+    query_arguments = Lazy(lambda request: parse_query(request.query))
+    body_arguments = Lazy(lambda _request: {})
+    files = Lazy(lambda _request: {})
+    host_name = Lazy(lambda request: split_host_and_port(request.host.lower())[0])
 
     def __init__(
         self,
         connection: Exchange,
-        server_connection: object,
+        server_connection: ServerConnection,
         start_line: RequestStartLine,
         headers: RequestHeaders,
     ) -> None:
@@ -52,7 +82,7 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
         self.method, uri, self.version = start_line
         self.uri = uri
         self.headers = headers
-        context = connection.context
+        context = server_connection.context
         self.remote_ip = context.remote_ip
         self.protocol = context.protocol
         self.connection = connection
@@ -65,23 +95,11 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
             self.host = context.host = _host(headers, start_line.version)
             context.host_line = headers.host_line()
         if "?" not in uri:
-            self.path, self.query = uri, ""
+            self.path = uri
             return
         self.path, _, self.query = uri.partition("?")
         if self.query.count("&") >= httputil._DEFAULT_PARSE_BODY_CONFIG.urlencoded.max_arguments:
             raise HTTPInputError("Invalid query string: too many fields")
-
-    def __getattr__(self, name: str) -> Any:
-        # PERF: called for what is not there yet (benchmarks/http_server.py).
-        if name in {"arguments", "query_arguments"}:
-            setattr(self, name, parse_query(self.query))
-        elif name in {"files", "body_arguments"}:
-            setattr(self, name, {})
-        elif name == "host_name":
-            self.host_name = split_host_and_port(self.host.lower())[0]
-        else:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self, name)
 
     def _parse_body(self) -> None:
         # PERF: other content has no arguments.

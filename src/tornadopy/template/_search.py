@@ -9,8 +9,8 @@ import posixpath
 import re
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tornadopy.exceptions import TemplateError, TemplateNotFound
 from tornadopy.template._errors import syntax_error
@@ -19,8 +19,7 @@ from tornadopy.template._errors import syntax_error
 _NORMAL = re.compile(r"[^/\\.][^/\\]*(?:/[^/\\.][^/\\]*)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """The state of a template's file; a changed, replaced or newly shadowed file has another one."""
 
     path: Path

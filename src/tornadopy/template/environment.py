@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from tornadopy.conf import Settings
+from tornadopy.conf.defaults import Defaults
 from tornadopy.conf.values import thaw
 from tornadopy.exceptions import ConfigError
 from tornadopy.template import create_loader
 from tornadopy.types import TemplateLoader
 from tornadopy.utils.imports import import_setting
+
+_TORNADO_NAMES = {"autoescape": "autoescape", "template_whitespace": "whitespace"}
+"""Tornado's settings for templates, and the options that they are."""
 
 ContextProcessor = Callable[[Any], Mapping[str, Any]]
 
@@ -50,7 +54,13 @@ class TemplateEnvironment:
         self._error_templates: dict[int, str | None] = {}
         self._lock = threading.Lock()
         self._tornado_settings = conf.TORNADO_CONF if tornado_settings is None else tornado_settings
-        self.create_for_site()  # a wrong option is an error at start, not at the first page
+        if self._may_be_wrong():
+            self.create_for_site()  # an error at start, not at the first page
+
+    def _may_be_wrong(self) -> bool:
+        """Whether the project says of its templates anything but where they are."""
+        is_built_in = self._conf.TEMPLATE_CONFIG == Defaults.TEMPLATE_CONFIG
+        return not is_built_in or any(name in self._tornado_settings for name in _TORNADO_NAMES)
 
     def create(self, template_path: str | None, **options: Any) -> TemplateLoader:
         """Return a new loader that searches *template_path*, then the apps' folders.
@@ -77,8 +87,7 @@ class TemplateEnvironment:
         settings = self._tornado_settings
         if "template_loader" in settings:
             return settings["template_loader"]
-        names = {"autoescape": "autoescape", "template_whitespace": "whitespace"}
-        options = {option: settings[name] for name, option in names.items() if name in settings}
+        options = {option: settings[name] for name, option in _TORNADO_NAMES.items() if name in settings}
         return self.create(template_path or settings.get("template_path"), **options)
 
     def loader(self, key: Any, create: Callable[[], Any]) -> Any:

@@ -9,9 +9,8 @@ import functools
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tornado import template as tornado_template
 
@@ -95,14 +94,13 @@ class TornadoTemplate(tornado_template.Template):
         return self.name, 1
 
 
-@dataclass(slots=True)
-class _Compilation:
+class _Compilation(NamedTuple):
     """A template that is being compiled, and what has gone into it so far."""
 
     name: str
     path: Path
     source: str
-    stamps: dict[str, Stamp] = field(default_factory=dict)
+    stamps: dict[str, Stamp]
 
 
 class TornadoTemplateLoader(tornado_template.BaseLoader):

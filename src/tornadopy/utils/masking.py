@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -46,10 +47,8 @@ _SIGN = r"(?::\s?[\w.\[\] |]{1,60}?)?\s*+=(?!=)\s*+"  # of name= and name: str =
 _PAIR_SIGN = r"""(?P<pair>["'],\s*+)"""  # of ("name", value)
 _ASSIGNED = rf"{_NAME}(?P<sign>{_QUOTED_SIGN}|{_SIGN}|{_PAIR_SIGN})"
 _PAIR_START = re.compile(r"""\([bBrRuU]{0,2}["']\Z""")
-_ASSIGNMENT = re.compile(rf"{_ASSIGNED}(?P<value>{_LITERAL}|{_BRACKETED}|{_BARE})", re.DOTALL)
 _LITERALS = rf"[\[({{]\s*+{_LITERAL}(?:\s*+,\s*+{_LITERAL})*+\s*+,?\s*+[\])}}]"
 _EMPTY_LITERAL = r"""\w{0,2}(?:\"\"(?!\")|''(?!'))"""
-_LITERAL_ASSIGNMENT = re.compile(rf"{_ASSIGNED}(?P<value>{_LITERALS}|(?!{_EMPTY_LITERAL}){_LITERAL})", re.DOTALL)
 _QUERY_ARGUMENT = re.compile(r"""(?P<start>[?&])(?P<name>[\w.\-]++)=(?P<value>[^\s&#"'<>]++)""")
 _QUERY_START = re.compile(r"[?#]")
 _NESTED_ARGUMENT = re.compile(r"(?:\A|[?&;#])([^=?&;#]++)=")
@@ -114,7 +113,7 @@ def mask_text(text: str) -> str:
     .. versionadded:: 2.0
     """
     text = _HEADER_LINE.sub(rf"\1\2{MASK}", _mask_arguments_in(mask_url(text)))
-    return _ASSIGNMENT.sub(_mask_assignment, text)
+    return _assignment().sub(_mask_assignment, text)
 
 
 def mask_source(line: str) -> str:
@@ -125,7 +124,7 @@ def mask_source(line: str) -> str:
     .. versionadded:: 2.0
     """
     line = _QUERY_ARGUMENT.sub(_mask_query_argument, mask_url(line))
-    return _LITERAL_ASSIGNMENT.sub(_mask_assignment, line)
+    return _literal_assignment().sub(_mask_assignment, line)
 
 
 def mask_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -169,6 +168,17 @@ def name_of(key: object) -> str:
 def is_secret_pair(value: tuple[object, ...]) -> bool:
     """Tell whether a tuple is a pair of a secret name and its value, as in a list of headers."""
     return len(value) == 2 and is_secret(name_of(value[0]))
+
+
+# PERF: the two take as long to compile as all other expressions of a start; it does not wait for them.
+@cache
+def _assignment() -> re.Pattern[str]:
+    return re.compile(rf"{_ASSIGNED}(?P<value>{_LITERAL}|{_BRACKETED}|{_BARE})", re.DOTALL)
+
+
+@cache
+def _literal_assignment() -> re.Pattern[str]:
+    return re.compile(rf"{_ASSIGNED}(?P<value>{_LITERALS}|(?!{_EMPTY_LITERAL}){_LITERAL})", re.DOTALL)
 
 
 def _mask_one_url(piece: str) -> str:

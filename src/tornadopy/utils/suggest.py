@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,8 +22,10 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
     .. versionadded:: 2.0
     """
+    from difflib import get_close_matches  # noqa: PLC0415 - who makes no mistake does not wait for it
+
     spellings: dict[str, str] = {}
     for each in sorted(known):
         spellings.setdefault(each.casefold(), each)
-    matches = difflib.get_close_matches(name.casefold(), spellings, n=1)
+    matches = get_close_matches(name.casefold(), spellings, n=1)
     return spellings[matches[0]] if matches else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import sys
 
 import tornado
 
@@ -11,4 +11,4 @@ from tornadopy.version import __version__
 
 def versions() -> dict[str, str]:
     """Return the names and versions of tornadopy and of what it stands on."""
-    return {"tornadopy": __version__, "Tornado": tornado.version, "Python": platform.python_version()}
+    return {"tornadopy": __version__, "Tornado": tornado.version, "Python": sys.version.split()[0]}
