@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
-import os
 import re
 import signal
 import subprocess
@@ -21,7 +20,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.testing import bind_unused_port
 
-from support.servers import VARIABLE, server_class
+from support.servers import environment, server_class
 
 SECRET = "4rZ2x0hJ9kQm7VtPw1LdBn6YsUeGcA8f"
 PATIENCE = 30.0  # seconds for a process to start or to end, on a busy machine
@@ -134,14 +133,8 @@ class Project:
             path.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
 
     def _command(self, script: str, args: tuple[str, ...], env: Mapping[str, str] | None) -> dict[str, Any]:
-        inherited = {
-            name: text
-            for name, text in os.environ.items()
-            if not name.lower().startswith("tornadopy_") or name == VARIABLE
-        }
-        # The bytecode of one version of a file must not stand in for the next, written within the same second.
-        own = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", **(env or {})}
-        return {"args": [sys.executable, script, *args], "cwd": self.folder, "env": {**inherited, **own}}
+        own = {"PYTHONUNBUFFERED": "1", **(env or {})}
+        return {"args": [sys.executable, script, *args], "cwd": self.folder, "env": environment(**own)}
 
     def run(
         self, *args: str, script: str = "runserver.py", env: Mapping[str, str] | None = None

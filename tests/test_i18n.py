@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from tornado import locale
-from tornado.testing import AsyncHTTPTestCase
 from tornado.web import Application, RequestHandler
 
+from support.servers import ServerTestCase
 from tornadopy.conf import Settings
 from tornadopy.exceptions import ConfigError
 from tornadopy.i18n import load_translations
@@ -133,7 +133,7 @@ class TestGettext:
             load_translations(conf(use_gettext=True), project_path=folder.parent)
 
 
-class TestInAHandler(AsyncHTTPTestCase):
+class TestInAHandler(ServerTestCase):
     @pytest.fixture(autouse=True)
     def translations(self, folder: Path) -> None:
         (folder / "zh_CN.csv").write_text("Hello,你好", encoding="utf-8")

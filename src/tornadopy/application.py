@@ -36,6 +36,7 @@ from tornadopy.middleware import pipeline
 from tornadopy.response import Encoder
 from tornadopy.router import ApplicationRouter, describe_rule
 from tornadopy.server import reload
+from tornadopy.server.choice import start_server
 from tornadopy.template.environment import TemplateEnvironment
 from tornadopy.utils.addresses import parse_addresses
 from tornadopy.utils.errors import describe_error
@@ -345,17 +346,17 @@ class Application(tornado.web.Application):
         await self.caches.aclose()
         await self.databases.aclose()
 
-    def listen(self, port: int, address: str | None = None, *, backlog: int = 4096, **kwargs: Any) -> HTTPServer:
-        """Start a stock HTTP server for this application; see Tornado's.
+    def listen(self, port: int, address: str | None = None, **kwargs: Any) -> HTTPServer:
+        """Start the HTTP server that ``HTTP_SERVER`` names for this application; the arguments are those of Tornado's.
 
         `tornadopy.Server` does more: start-up hooks, trusted proxies, graceful stop, logs.
 
         Raises:
-            ConfigError: A secret is too short or printed in a manual. One that is missing is an error where it is used,
-                as in Tornado.
+            ConfigError: ``HTTP_SERVER`` names no server; a secret is too short or printed in a manual. One that is
+                missing is an error where it is used, as in Tornado.
         """
         self.check_secrets(missing=False)
-        return super().listen(port, address, backlog=backlog, **kwargs)
+        return start_server(self.conf.HTTP_SERVER, self, port, address, **kwargs)
 
 
 def _is_cut_off(request: HTTPServerRequest) -> bool:

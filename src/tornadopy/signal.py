@@ -11,7 +11,7 @@ handler_response    process_response       ``handler``, ``chunk``               
 call_finished       process_endcall        ``handler``                                        awaited
 ==================  =====================  =================================================  =====================
 
-The sender is the class of the request (``call_started``) or of the handler.
+The sender is `tornado.httputil.HTTPServerRequest` (``call_started``), whatever the server, or the class of the handler.
 
 .. versionadded:: 2.0
 """

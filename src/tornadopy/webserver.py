@@ -29,17 +29,16 @@ from tornadopy import apps
 from tornadopy.application import Application
 from tornadopy.conf import Settings, settings
 from tornadopy.decorators import async_execute
-from tornadopy.exceptions import ArgumentError, ConfigError, ServerError, TornadopyError
+from tornadopy.exceptions import ArgumentError, ServerError, TornadopyError
 from tornadopy.logger import configuration
 from tornadopy.server import reload
+from tornadopy.server.choice import BACKLOG, import_server
 from tornadopy.server.graceful import stop_serving
 from tornadopy.server.options import argument_at_fault, define_options, refuse_unknown
 from tornadopy.server.signals import on_signals
-from tornadopy.utils.imports import import_setting
 
 __all__ = ["Server", "run"]
 
-BACKLOG = 4096
 HIGHEST_PORT = 65_535
 
 
@@ -215,7 +214,7 @@ class Server:
         self._is_secure = bool(kwargs.get("ssl_options"))
         forwarded = kwargs.pop("xheaders", conf.XHEADERS)
         delegate = _behind_proxies(application) if forwarded else application
-        server_class = _import_server(conf.HTTP_SERVER)
+        server_class = import_server(conf.HTTP_SERVER)
         try:
             self.httpserver = server_class(delegate, **kwargs)
         except TypeError as error:
@@ -365,15 +364,6 @@ def _explain(error: OSError | OverflowError) -> str:
     if number == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
         return f"this machine has no such address ({error}); choose another with --address"
     return f"{error}; choose another with --address and --port"
-
-
-def _import_server(declared: str | type) -> type[HTTPServer]:
-    server_class = import_setting("HTTP_SERVER", declared) if isinstance(declared, str) else declared
-    if not isclass(server_class) or not issubclass(server_class, HTTPServer):
-        raise ConfigError(
-            f"HTTP_SERVER: {declared!r} is no HTTP server; it does not inherit tornado.httpserver.HTTPServer"
-        )
-    return server_class
 
 
 def _report_errors_in_one_line() -> None:

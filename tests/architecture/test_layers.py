@@ -39,6 +39,7 @@ LAYERS: list[tuple[str, list[str]]] = [
             "errorpages",
             "hosts",
             "databases",
+            "server.choice",
             "server.options",
             "server.proxies",
             "server.reload",
@@ -58,13 +59,13 @@ OPTIONAL = {
     "sqlalchemy",
     "redis",
     "uvloop",
-    "httptools",
     "alembic",
     "pymemcache",
     "msgpack",
     "orjson",
 }
-"""Distributions that an extra brings; they are imported in a module of their own, or where they are needed."""
+"""Distributions that an extra brings, and uvloop, which some systems do not have; they are imported in a module of
+their own, or where they are needed."""
 
 MAX_LINES = 400
 LONGER: dict[str, str] = {}

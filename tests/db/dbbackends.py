@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
-from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
 from support.server import SECRET
+from support.servers import server_class
 from tornadopy.application import Application
 from tornadopy.conf import Settings
 from tornadopy.db.connector import Connections, Connector
@@ -84,7 +84,7 @@ async def running(
     application = Application(handlers, conf=conf, **options)
     await application.startup()
     sock, port = bind_unused_port()
-    server = HTTPServer(application)
+    server = server_class()(application)
     server.add_socket(sock)
     client = AsyncHTTPClient(force_instance=True, max_clients=clients)
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 from tornado import gen
-from tornado.testing import AsyncHTTPTestCase
 from tornado.web import Application, RequestHandler
 
+from support.servers import ServerTestCase
 from tornadopy.conf import settings
 from tornadopy.decorators.async_execute import async_execute, end_calls, pool
 from tornadopy.exceptions import ArgumentError, ConfigError
@@ -384,7 +384,7 @@ class NewStyle(Working):
         self.finish(await self.work("c", "d"))
 
 
-class TestInHandlers(AsyncHTTPTestCase):
+class TestInHandlers(ServerTestCase):
     def get_app(self) -> Application:
         return Application([("/old", OldStyle), ("/new", NewStyle)])
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from tornado import gen
-from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
-from tornado.testing import AsyncHTTPTestCase, ExpectLog
+from tornado.testing import ExpectLog
 from tornado.web import Application, RequestHandler
 
+from support.servers import ServerTestCase
 from tornadopy.conf import Settings, settings
 from tornadopy.decorators.whitelist import _compile, whitelisted
 from tornadopy.exceptions import ArgumentError, ConfigError, HttpForbiddenError
@@ -56,7 +56,7 @@ class Closed(Base):
         self.write("post")
 
 
-class TestOverSockets(AsyncHTTPTestCase):
+class TestOverSockets(ServerTestCase):
     """The client's address is set by its X-Real-Ip, as behind a proxy."""
 
     def get_app(self) -> Application:
@@ -64,8 +64,8 @@ class TestOverSockets(AsyncHTTPTestCase):
         application.conf = Settings(WHITELIST=["127.0.0.1", "10.1.0.0/16"])  # type: ignore[attr-defined]
         return application
 
-    def get_http_server(self) -> HTTPServer:
-        return HTTPServer(self._app, xheaders=True)
+    def get_httpserver_options(self) -> dict[str, Any]:
+        return {"xheaders": True}
 
     def answer(self, method: str, address: str, path: str = "/") -> int:
         return self.fetch(

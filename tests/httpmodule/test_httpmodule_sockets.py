@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
-from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders
 from tornado.testing import bind_unused_port
 from tornado.web import RedirectHandler, RequestHandler
 
+from support.servers import server_class
 from tornadopy.application import Application
 from tornadopy.conf import Settings
 from tornadopy.exceptions import ConfigError
@@ -87,7 +87,7 @@ def fetch(application: Any, path: str, **kwargs: Any) -> HTTPResponse:
 
     async def main() -> HTTPResponse:
         sock, port = bind_unused_port()
-        server = HTTPServer(application)
+        server = server_class()(application)
         server.add_sockets([sock])
         client = AsyncHTTPClient(force_instance=True)
         try:

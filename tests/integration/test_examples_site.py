@@ -21,6 +21,8 @@ from typing import ClassVar
 
 import pytest
 
+from support.servers import environment
+
 SITE = Path(__file__).parents[2] / "examples" / "project_web"
 PAGES = (
     "/", "/template", "/guestbook", "/account", "/login", "/books", "/books?page=2", "/books/new", "/hello", "/visits",
@@ -59,11 +61,6 @@ class Client:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, dict(error.headers), error.read().decode()
-
-
-def environment(**values: str) -> dict[str, str]:
-    clean = {name: text for name, text in os.environ.items() if not name.upper().startswith("TORNADOPY_")}
-    return {**clean, "PYTHONDONTWRITEBYTECODE": "1", **values}
 
 
 def start(folder: Path, settings: str, **env: str) -> tuple[subprocess.Popen[str], str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -14,6 +13,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent
+
+from support.servers import environment
 
 SETTINGS = """
 DEBUG = True
@@ -63,12 +64,6 @@ def make_project(folder: Path, files: Mapping[str, str] = {}, *, settings: str =
         },
     )
     return folder
-
-
-def environment(**values: str) -> dict[str, str]:
-    """Return the environment without what would name settings, with *values*."""
-    clean = {name: text for name, text in os.environ.items() if not name.upper().startswith("TORNADOPY_")}
-    return {**clean, "PYTHONDONTWRITEBYTECODE": "1", **values}
 
 
 def tornadopy(

@@ -72,6 +72,7 @@ def test_keys_of_route_modules_that_nothing_meets(tmp_path: Path, key: str, idle
     assert any(f"W ROUTE_MODULES['{key}']: no route has this name, and" in line for line in lines) is idle
 
 
+@pytest.mark.usefixtures("no_server_variable")
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from management_process import environment, make_project
+from management_process import make_project
+
+from support.servers import environment
 
 MODELS = "class Article:\n    title = 'an article'\n"
 

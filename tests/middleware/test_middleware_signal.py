@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from tornado.httputil import HTTPServerRequest
-from tornado.testing import AsyncHTTPTestCase, ExpectLog
+from tornado.testing import ExpectLog
 from tornado.web import Application, RequestHandler
 
+from support.servers import ServerTestCase
 from tornadopy import signal as signals
 from tornadopy.dispatch import Signal
 from tornadopy.exceptions import ArgumentError
@@ -81,7 +82,7 @@ class Page(RequestHandler):
             await waiting
 
 
-class TestOverARequest(AsyncHTTPTestCase):
+class TestOverARequest(ServerTestCase):
     def get_app(self) -> Application:
         self.waits: list[bool] = []
         application = Application(

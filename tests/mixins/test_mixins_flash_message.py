@@ -18,10 +18,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tornado import template
 from tornado.httpclient import HTTPResponse
-from tornado.httpserver import HTTPServer
-from tornado.testing import AsyncHTTPTestCase, ExpectLog
+from tornado.testing import ExpectLog
 from tornado.web import Application, RequestHandler, create_signed_value
 
+from support.servers import ServerTestCase
 from tornadopy.exceptions import FlashMessageTooLarge
 from tornadopy.mixins.flash_message import COOKIE_LIMIT, FlashMessageMixIn
 
@@ -125,15 +125,15 @@ def routes() -> list[Any]:
     return [(f"/{each.__name__.lower()}", each) for each in handlers] + [(r"/template/(\w+)", Template)]
 
 
-class TestBrowser(AsyncHTTPTestCase):
+class TestBrowser(ServerTestCase):
     """A client that carries cookies, over real sockets."""
 
     def get_app(self) -> Application:
         self.cookies: dict[str, str] = {}
         return Application(routes(), cookie_secret=SECRET)
 
-    def get_http_server(self) -> HTTPServer:
-        return HTTPServer(self._app, xheaders=True)
+    def get_httpserver_options(self) -> dict[str, Any]:
+        return {"xheaders": True}
 
     def visit(self, path: str, **headers: str) -> HTTPResponse:
         if self.cookies:
@@ -283,7 +283,7 @@ class TestBrowser(AsyncHTTPTestCase):
             assert self.shown("/flash?m=new") == [["message", "new"]], value
 
 
-class TestWithoutSecret(AsyncHTTPTestCase):
+class TestWithoutSecret(ServerTestCase):
     def get_app(self) -> Application:
         return Application(routes())
 

@@ -27,7 +27,7 @@ from tornado.netutil import bind_sockets, bind_unix_socket
 import tornadopy.server
 from server.fuzz_streams import frame
 from server.loops import ask, listening, loops, run
-from tornadopy.exceptions import MissingExtraError
+from support.servers import backlog_of, expected_backlog
 from tornadopy.server import HTTPServer
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -102,6 +102,17 @@ class TestStart:
         server.bind(0, backlog=7)
         assert asked == [4096, 7]
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+    def test_the_system_lets_as_many_wait(self) -> None:
+        async def main() -> None:
+            server = HTTPServer(plain())
+            server.listen(0, "127.0.0.1")
+            server.listen(0, "127.0.0.1", backlog=7)
+            assert [backlog_of(sock) for sock in server._sockets.values()] == [expected_backlog(), 7]
+            server.stop()
+
+        asyncio.run(main())
+
     @loops
     def test_unix_socket(self, loop: str, tmp_path: Path) -> None:
         async def main() -> None:
@@ -136,13 +147,50 @@ class TestStart:
 
         run(loop, main())
 
-    def test_without_httptools_the_error_names_the_extra(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in list(sys.modules):
-            if name.startswith(("tornadopy.server.", "httptools")):
-                monkeypatch.delitem(sys.modules, name)
-        monkeypatch.setitem(sys.modules, "httptools", None)
-        with pytest.raises(MissingExtraError, match=r"needs httptools; install tornadopy\[fast\], or set HTTP_SERVER"):
-            _ = tornadopy.server.HTTPServer
+    @loops
+    @pytest.mark.parametrize("protocol", [0, socket.IPPROTO_TCP])
+    def test_answers_do_not_wait_for_one_another(self, loop: str, protocol: int) -> None:
+        """Nagle's algorithm is off, also where a listening socket does not name its protocol."""
+
+        class Delay(tornado.web.RequestHandler):
+            def get(self) -> None:
+                stream = self.request.connection.stream
+                self.write(str(stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+
+        async def main() -> None:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol)
+            sock.bind(("127.0.0.1", 0))
+            sock.listen()
+            server = HTTPServer(plain(("/delay", Delay)))
+            server.add_socket(sock)
+            answer = await ask(sock.getsockname()[1], GET.replace(b"/ ", b"/delay "))
+            assert int(answer.rpartition(b"\r\n\r\n")[2]) > 0
+            server.stop()
+            await server.close_all_connections()
+
+        run(loop, main())
+
+    @loops
+    @pytest.mark.parametrize("is_secure", [False, True])
+    @pytest.mark.parametrize("turns", range(8))
+    def test_connections_that_come_while_it_stops_are_closed(self, loop: str, is_secure: bool, turns: int) -> None:
+        """However far they have come: `close_all_connections` returns, and each client sees the end."""
+
+        async def main() -> None:
+            async with listening(plain(), **({"ssl_options": server_tls()} if is_secure else {})) as (server, port):
+                clients = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(3)]
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                server.stop()
+                await server.close_all_connections()
+                assert not server._open
+            for sock in server._sockets.values():
+                sock.close()
+            for client in clients:
+                with client, suppress(ConnectionResetError):
+                    assert client.recv(1) == b""
+
+        run(loop, main())
 
     def test_the_package_has_nothing_else(self) -> None:
         with pytest.raises(AttributeError, match="no attribute 'FTPServer'"):

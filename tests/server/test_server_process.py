@@ -1,4 +1,4 @@
-"""tornadopy's server chosen by the setting, in a process of its own, from the start to the graceful stop."""
+"""The server of the setting in a process of its own, from the start to the graceful stop."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from serving import Project
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "http_server.py"
 SETTINGS = """
-    HTTP_SERVER = "tornadopy.server.HTTPServer"
     INSTALLED_APPS = ["shop"]
     TORNADO_CONF = {"cookie_secret": "zFp1Lk7Wm3Xc9Vb5Nq2Rt8Yh4Jd6Gs0A"}
 """
@@ -23,6 +24,7 @@ FILES = {
     "shop/__init__.py": "",
     "shop/urls.py": """
         import asyncio
+        import sys
 
         from tornadopy import Url, route
         from tornadopy.handler import WebHandler
@@ -34,7 +36,8 @@ FILES = {
                 await asyncio.sleep(float(self.get_argument("wait", "0")))
                 request = self.request
                 self.write({"server": type(request.server_connection).__name__, "ip": request.remote_ip,
-                            "id": self.request_id, "loop": type(asyncio.get_running_loop()).__module__})
+                            "id": self.request_id, "loop": type(asyncio.get_running_loop()).__module__,
+                            "imported": sorted({"httptools", "uvloop"} & sys.modules.keys())})
 
 
         class Talk(WebSocketHandler):
@@ -56,6 +59,8 @@ FILES = {
     """,
 }
 LOGGED = "--disable_log=False"
+
+pytestmark = pytest.mark.usefixtures("no_server_variable")
 
 
 def test_from_start_to_stop(tmp_path: Path) -> None:
@@ -89,13 +94,24 @@ def test_behind_a_proxy(tmp_path: Path) -> None:
         assert running.stop() == 0
 
 
-def test_without_the_extra_the_start_ends_in_one_line(tmp_path: Path) -> None:
-    hidden = {"httptools.py": "raise ModuleNotFoundError(\"No module named 'httptools'\", name='httptools')\n"}
-    ended = Project(tmp_path, {**FILES, **hidden}).run("--port=0", LOGGED)
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("Error: ")
-    assert "tornadopy[fast]" in ended.stderr
-    assert len(ended.stderr.splitlines()) == 1
+def test_without_uvloop_it_runs_on_plain_asyncio(tmp_path: Path) -> None:
+    hidden = {"uvloop.py": "raise ModuleNotFoundError(\"No module named 'uvloop'\", name='uvloop')\n"}
+    with Project(tmp_path, {**FILES, **hidden}).running(LOGGED) as running:
+        answer = json.loads(running.fetch("/").text)
+        assert answer["server"] == "ServerConnection"
+        assert answer["loop"].startswith("asyncio.")
+        assert running.stop() == 0
+
+
+def test_the_setting_chooses_tornados_server(tmp_path: Path) -> None:
+    """It runs on plain asyncio, as Tornado does, and nothing of tornadopy's server is imported."""
+    files = {**FILES, "settings/setting.py": SETTINGS + "    HTTP_SERVER = 'tornado.httpserver.HTTPServer'\n"}
+    with Project(tmp_path, files).running(LOGGED) as running:
+        answer = json.loads(running.fetch("/").text)
+        assert answer["server"] == "HTTP1ServerConnection"
+        assert answer["loop"].startswith("asyncio.")
+        assert not answer["imported"]
+        assert running.stop() == 0
 
 
 def test_the_benchmark_runs() -> None:

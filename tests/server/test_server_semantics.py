@@ -13,9 +13,13 @@ import pytest
 import tornado.web
 
 from server.loops import ask, listening, loops, run
+from support.server import make_application
+from tornadopy.handler import WebHandler
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
 CLOSE = "Connection: close\r\n"
+
+bases = pytest.mark.parametrize("base", [tornado.web.RequestHandler, WebHandler], ids=["tornados", "own"])
 
 
 def get(path: str, more: str = "") -> bytes:
@@ -34,7 +38,8 @@ def bodies(received: bytes) -> list[bytes]:
 
 def serve(loop: str, handler: type[tornado.web.RequestHandler], sent: bytes) -> bytes:
     async def main() -> bytes:
-        application = tornado.web.Application([("/.*", handler)], log_function=lambda handler: None)
+        make = make_application if issubclass(handler, WebHandler) else tornado.web.Application
+        application = make([("/.*", handler)])
         async with listening(application) as (_, port):
             return await ask(port, sent)
 
@@ -43,27 +48,71 @@ def serve(loop: str, handler: type[tornado.web.RequestHandler], sent: bytes) -> 
 
 
 @loops
-def test_timeouts_task_groups_and_the_current_task(loop: str) -> None:
-    class Handler(tornado.web.RequestHandler):
+@bases
+def test_timeouts_task_groups_and_the_current_task(loop: str, base: type[tornado.web.RequestHandler]) -> None:
+    """Whatever a handler begins with, and however often it waits; nothing of it reaches the next request."""
+
+    class Handler(base):  # type: ignore[misc, valid-type]
         async def get(self) -> None:
-            assert asyncio.current_task() is not None
+            if self.request.path == "/task":
+                await self.current_task()
+            elif self.request.path == "/timeout":
+                await self.timeout()
+            else:
+                await self.group()
+            self.write("done")
+
+        async def current_task(self) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            await asyncio.sleep(0)
+            assert asyncio.current_task() is task
+            assert task in asyncio.all_tasks()
+            assert await asyncio.create_task(self.whose()) is not task
+
+        async def whose(self) -> asyncio.Task[Any] | None:
+            return asyncio.current_task()
+
+        async def timeout(self) -> None:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.01):
                     await asyncio.sleep(60)
-            async with asyncio.TaskGroup() as group:
-                one, two = group.create_task(asyncio.sleep(0, 1)), group.create_task(asyncio.sleep(0, 2))
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(asyncio.Event().wait(), 0.01)
-            self.write(str(one.result() + two.result()))
+            async with asyncio.timeout(60) as unused:
+                await asyncio.sleep(0)
+            assert not unused.expired()
 
-    assert bodies(serve(loop, Handler, get("/", CLOSE))) == [b"3"]
+        async def group(self) -> None:
+            async with asyncio.TaskGroup() as group:
+                one, two = group.create_task(asyncio.sleep(0, 1)), group.create_task(asyncio.sleep(0, 2))
+            assert one.result() + two.result() == 3
+            hanging: list[asyncio.Task[Any]] = []
+            with pytest.raises(ExceptionGroup) as caught:
+                await self.failing_group(hanging)
+            assert [str(each) for each in caught.value.exceptions] == ["on purpose"]
+            assert hanging[0].cancelled()
+
+        async def failing_group(self, hanging: list[asyncio.Task[Any]]) -> None:
+            async with asyncio.TaskGroup() as group:
+                hanging.append(group.create_task(asyncio.Event().wait()))
+                group.create_task(self.fail())
+                await asyncio.Event().wait()
+
+        async def fail(self) -> None:
+            raise ValueError("on purpose")
+
+    paths = ["/task", "/timeout", "/group"]
+    sent = b"".join(get(path) for path in paths * 2) + get("/task", CLOSE)
+    assert bodies(serve(loop, Handler, sent)) == [b"done"] * 7
 
 
 @loops
-def test_context_variables_end_with_their_request(loop: str) -> None:
+@bases
+def test_context_variables_end_with_their_request(loop: str, base: type[tornado.web.RequestHandler]) -> None:
     """Wherever a request sets one, the next request of the connection does not see it."""
 
-    class Handler(tornado.web.RequestHandler):
+    class Handler(base):  # type: ignore[misc, valid-type]
         def initialize(self) -> None:
             self.found = [variable.get()]
             variable.set("initialize")
@@ -88,9 +137,10 @@ def test_context_variables_end_with_their_request(loop: str) -> None:
 
 
 @loops
-def test_context_variables_of_a_streamed_request(loop: str) -> None:
+@bases
+def test_context_variables_of_a_streamed_request(loop: str, base: type[tornado.web.RequestHandler]) -> None:
     @tornado.web.stream_request_body
-    class Handler(tornado.web.RequestHandler):
+    class Handler(base):  # type: ignore[misc, valid-type]
         def initialize(self) -> None:
             self.found = [variable.get()]
             variable.set("initialize")
@@ -104,6 +154,36 @@ def test_context_variables_of_a_streamed_request(loop: str) -> None:
     post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n%b\r\n1"
     received = serve(loop, Handler, post % b"" + post % CLOSE.encode())
     assert bodies(received) == [b"unset initialize"] * 2
+
+
+@loops
+@pytest.mark.parametrize("is_debugging", [False, True])
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_request_that_has_come_whole_has_one_context(loop: str, streams: bool, is_debugging: bool) -> None:
+    """Also where it needs a delegate, because the handler streams its body or files are read anew (debug)."""
+
+    class Handler(WebHandler):
+        def prepare(self) -> None:
+            self.length = 0
+            variable.set("prepare")
+
+        async def data_received(self, chunk: bytes) -> None:
+            self.length += len(chunk)
+
+        async def get(self) -> None:
+            await asyncio.sleep(0)
+            self.write(f"{variable.get()} {self.length or len(self.request.body)}")
+
+        post = get
+
+    handler = tornado.web.stream_request_body(Handler) if streams else Handler
+    post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n%b\r\nabc"
+
+    async def main() -> bytes:
+        async with listening(make_application([("/", handler)], DEBUG=is_debugging)) as (_, port):
+            return await ask(port, get("/") + post % b"" + get("/") + post % CLOSE.encode())
+
+    assert bodies(run(loop, main())) == [b"prepare 0", b"prepare 3"] * 2
 
 
 @loops

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from template_dialects import DIALECTS, JINJA2, MAKO, TORNADO, Dialect, write
 from tornado.httpclient import AsyncHTTPClient
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, UIModule, url
+
+from support.servers import server_class
 
 LOOP = {
     "tornado": "{% for n in numbers %}{{ n }},{% end %}",
@@ -83,7 +84,7 @@ def fetch(application: Application) -> str:
     """Return the page at the root of *application*."""
 
     async def work() -> str:
-        server = HTTPServer(application)
+        server = server_class()(application)
         sockets = bind_sockets(0, "127.0.0.1")
         server.add_sockets(sockets)
         client = AsyncHTTPClient(force_instance=True)

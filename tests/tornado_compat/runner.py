@@ -208,7 +208,12 @@ def run(module_name: str, configuration: str, *, only: str = "") -> dict[str, An
     result = Result()
     middlewares, replacements = CONFIGURATIONS[configuration]
     started = time.monotonic()
-    with settings.override(MIDDLEWARE_CLASSES=middlewares), _folders, contextlib.redirect_stderr(stderr):
+    # What `Application.listen` starts.
+    server = (
+        "tornadopy.server.HTTPServer" if SERVER.items() <= replacements.items() else "tornado.httpserver.HTTPServer"
+    )
+    overriding = settings.override(MIDDLEWARE_CLASSES=middlewares, HTTP_SERVER=server)
+    with overriding, _folders, contextlib.redirect_stderr(stderr):
         module = import_swapped(module_name, replacements)
         count_made()
         # Servers are made while the tests run: by each test case, and by Application.listen().

@@ -353,6 +353,7 @@ class TestProxiesAndHosts:
             with site.running() as server:
                 assert json.loads(server.fetch("/who", headers=forwarded).body) == found
 
+    @pytest.mark.usefixtures("no_server_variable")
     def test_hosts_and_a_server_class_of_ones_own(self, tmp_path: Path) -> None:
         own = """
             from tornado.httpserver import HTTPServer

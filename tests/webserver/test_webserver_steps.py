@@ -18,6 +18,7 @@ from tornado.options import define, options
 from tornado.testing import bind_unused_port
 
 from serving import SECRET
+from support.servers import backlog_of, expected_backlog, server_class
 from tornadopy import webserver
 from tornadopy.application import Application
 from tornadopy.conf import settings
@@ -94,10 +95,12 @@ class TestOrder:
         assert type(application) is Application
         assert server.application is application
         httpserver = server.load_httpserver()
-        assert type(httpserver) is HTTPServer
+        assert type(httpserver) is server_class()
         ((host, port),) = server.addresses
         assert host == "127.0.0.1"
         assert port > 0
+        if sys.platform == "linux":
+            assert backlog_of(server._sockets[0]) == expected_backlog()
         close(server)
 
     def test_all_but_the_last_in_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,6 +265,7 @@ class TestApplication:
             server.load_application()
 
 
+@pytest.mark.usefixtures("no_server_variable")
 class TestHttpServer:
     def ready(self, tmp_path: Path, text: str = "", *args: str) -> Server:
         server = started(project(tmp_path, text), *(args or ("--port=0",)))

@@ -127,7 +127,7 @@ class Defaults:
     TORNADO_CONF: OpenGroup = {"cross_origin_protection": True}
 
     # The server
-    HTTP_SERVER: str | type = "tornado.httpserver.HTTPServer"
+    HTTP_SERVER: str | type = "tornadopy.server.HTTPServer"
     IPV4_ONLY: bool = False
     XHEADERS: bool = False
     TRUSTED_PROXIES: list[str] = []

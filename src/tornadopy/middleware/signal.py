@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tornado.httputil import HTTPServerRequest
+
 from tornadopy.signal import call_finished, call_started, handler_render, handler_response, handler_started
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from tornado.httputil import HTTPServerRequest
     from tornado.web import RequestHandler
 
     from tornadopy.dispatch import Signal
@@ -31,9 +32,9 @@ class SignalMiddleware:
 
     def process_call(self, request: HTTPServerRequest, clear: Clear) -> None:  # noqa: ARG002 - the hook's signature
         """Send ``call_started``."""
-        sender = type(request)
-        if call_started.has_listeners(sender):
-            call_started.send(sender, request=request)
+        # NOTE: not type(request), which is another one with each server.
+        if call_started.has_listeners(HTTPServerRequest):
+            call_started.send(HTTPServerRequest, request=request)
 
     def process_request(self, handler: RequestHandler, clear: Clear) -> Awaitable[None] | None:  # noqa: ARG002
         """Send ``handler_started``."""

@@ -30,6 +30,10 @@ class Acceptor:
         self._socket = sock
         self._welcome = welcome
         self._pause: object | None = None
+        if sock.family in {socket.AF_INET, socket.AF_INET6}:
+            # PERF: the connections inherit it. asyncio sets it for sockets alone that name their protocol, as
+            # `socket.create_server` does not; without it the second answer in a row waits for the client's delayed ACK.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._start()
 
     def stop(self) -> None:

@@ -25,10 +25,9 @@ from tornado.util import Configurable
 from tornadopy.server import clock
 from tornadopy.server._llhttp import HeadReader
 from tornadopy.server.accepting import Acceptor
+from tornadopy.server.choice import BACKLOG
 from tornadopy.server.protocol import ServerConnection
 from tornadopy.server.request import RoutedRequest
-
-BACKLOG = 4096
 
 
 class HTTPServer(TornadoHTTPServer):
@@ -153,8 +152,10 @@ class HTTPServer(TornadoHTTPServer):
     async def close_all_connections(self) -> None:
         """Close all connections; return when they are closed. WebSockets are not among them, as in Tornado."""
         await asyncio.sleep(0)  # a task that had not begun would leave its socket open
-        for task in list(self._handshakes):
-            task.cancel()
+        if self._tls is not None:
+            # NOTE: the others end by themselves; of a transport whose task is cancelled uvloop says nothing more.
+            for task in list(self._handshakes):
+                task.cancel()
         if self._handshakes:
             await asyncio.wait(list(self._handshakes))
         self._emptied = asyncio.Event()

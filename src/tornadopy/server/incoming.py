@@ -216,7 +216,8 @@ def serve_whole(
         return
     if delegate is not None:
         exchange.is_read = False
-        incoming = Incoming(connection, exchange, body, variables)
+        # NOTE: the delegate enters the request's variables by itself.
+        incoming = Incoming(connection, exchange, body, variables.copy())
         connection.incoming = incoming
         incoming.begin_with(delegate, start_line, headers, request.body)
     elif not exchange.is_finished:
