@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tornadopy.context import RequestContext
 
 
+_PIECES = 256  # of a body that are kept apart
 _NOTHING: Mapping[str, PathArgument] = MappingProxyType({})
 
 
@@ -57,7 +58,7 @@ class HandlerDelegate(_HandlerDelegate):
     application: Application
     handler: LifecycleHandler
     handler_class: type[LifecycleHandler]
-    chunks: bytes | bytearray = b""  # type: ignore[assignment]  # PERF: most requests have no body
+    chunks: list[bytes]  # type: ignore[assignment]  # Tornado copies each piece
 
     def __init__(
         self,
@@ -78,7 +79,13 @@ class HandlerDelegate(_HandlerDelegate):
         self.path_args = path_args or []
         self.path_kwargs = path_kwargs or {}
         self.stream_request_body = handler_class._stream_request_body
+        self.chunks = []
         self.context = context
+
+    @property
+    def collects(self) -> bool:
+        """Whether it takes pieces of any size, for it only puts them together; our own server asks."""
+        return not self.stream_request_body
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -94,7 +101,7 @@ class HandlerDelegate(_HandlerDelegate):
         if self.stream_request_body:
             super().finish()
             return
-        self.request.body = bytes(self.chunks)
+        self.request.body = b"".join(self.chunks)
         self.execute()
 
     def execute(self) -> Awaitable[None] | None:
@@ -132,9 +139,9 @@ class HandlerDelegate(_HandlerDelegate):
         A handler that has answered gets no more, even while asynchronous hooks hold its answer back.
         """
         if not self.stream_request_body:
-            if not self.chunks:
-                self.chunks = bytearray()
-            self.chunks += data
+            self.chunks.append(data)
+            if len(self.chunks) > _PIECES:
+                self.chunks = [b"".join(self.chunks)]  # who sends byte by byte is not to take more memory than the body
             return None
         if self.handler._answered:
             return None
@@ -147,7 +154,7 @@ class HandlerDelegate(_HandlerDelegate):
         if handler is not None:
             handler._connection_closed()
         else:
-            self.chunks = b""
+            self.chunks = []
             self.context.end_then(self._be_gone)
 
     def _be_gone(self) -> None:

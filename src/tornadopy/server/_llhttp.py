@@ -30,7 +30,6 @@ class _Listener:
         begun: An entry for each message that has begun.
         is_complete: Whether the last one has come to its end.
         is_persistent: Whether the connection may go on after it.
-        pieces: What has come of its content.
     """
 
     parser: HttpRequestParser | None = None
@@ -39,9 +38,7 @@ class _Listener:
         self.begun: list[None] = []
         self.is_complete = False
         self.is_persistent = False
-        self.pieces: list[bytes] = []
         self.on_message_begin: Callable[[], None] = partial(self.begun.append, None)
-        self.on_body: Callable[[bytes], None] = self.pieces.append
 
     def forget(self) -> None:
         """Take the next message for the first."""
@@ -58,16 +55,14 @@ class _Listener:
             self.is_persistent = self.parser.should_keep_alive()
 
 
-_NOBODY = _Listener()
-"""The listener of a body that is over."""
-
-
 class _ChunkListener(_Listener):
-    """Count chunks, and refuse trailers."""
+    """Count chunks, keep what is in them, and refuse trailers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.chunks = 0
+        self.pieces: list[bytes] = []
+        self.on_body: Callable[[bytes], None] = self.pieces.append
         self._is_in_body = False
 
     def on_headers_complete(self) -> None:
@@ -175,6 +170,7 @@ class Body:
         self._listener = listener
         self.length: int | None = length
         self._remaining = length
+        self._pieces: list[bytes] = []
 
     def feed(self, received: bytes) -> int:
         """Take in a part of the body.
@@ -195,16 +191,17 @@ class Body:
         self.is_complete = self._listener.is_complete
         if self.is_complete is not (self._remaining == 0):
             raise HTTPInputError("the length of the body is not what was said")
+        self._pieces.append(piece)  # PERF: llhttp would copy it
         return len(piece)
 
     def take(self) -> bytes:
         """Return what has come of the content since this was asked last."""
-        pieces = self._listener.pieces
+        pieces = self._pieces
         content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         if self.is_complete and self.give_back is not None:
             self.give_back(self._parser, self._listener)
-            self.give_back, self._listener = None, _NOBODY
+            self.give_back = None
         return content
 
 
@@ -218,6 +215,7 @@ class ChunkedBody(Body):
         parser = HttpRequestParser(listener)
         super().__init__(parser, listener, 0)
         self.length = None
+        self._pieces = listener.pieces
         self._tail = b""  # the last three bytes of what has been fed
         self._fed = 0
         self._taken = 0
@@ -255,7 +253,7 @@ class ChunkedBody(Body):
 
     def _check_overhead(self) -> None:
         # SECURITY: nobody is to send extensions without end.
-        content = self._taken + sum(map(len, self._listener.pieces))
+        content = self._taken + sum(map(len, self._pieces))
         if self._fed - content > _FREE_OVERHEAD + _CHUNK_OVERHEAD * self._listener.chunks:
             raise HTTPInputError("too much besides the content of the chunks")
 

@@ -117,7 +117,9 @@ class Incoming:
         self._take(self._deliver)
 
     def _deliver(self) -> None:
-        size = self._connection.parameters.chunk_size
+        # PERF: who only collects the body gets what has come as it is; to cut it means to copy it.
+        collects = getattr(self._delegate, "collects", False)
+        size = len(self._content) if collects else self._connection.parameters.chunk_size
         while self._content and self._delegate is not None and not self.exchange.is_finished:
             piece, self._content = self._content[:size], self._content[size:]
             waiting = self._delegate.data_received(piece)

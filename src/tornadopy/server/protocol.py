@@ -102,8 +102,8 @@ class ServerConnection(Sender):
 
     def data_received(self, data: bytes) -> None:
         """Take in what has come."""
-        end = data.find(HEAD_END) + 4
-        if end != len(data) or self._buffer or self._next or self.is_closed or end > self._max_head or end < 5:
+        end = 0 if self._next or self._buffer or self.is_closed else data.find(HEAD_END) + 4
+        if end != len(data) or end > self._max_head or end < 5:
             self._buffer = self._buffer + data if self._buffer else data
             self.advance()
             return
