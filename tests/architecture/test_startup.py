@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,7 @@ def started(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         check=False,
         timeout=60,
         cwd=folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},  # it imports, too
     )
     assert ended.returncode == 0, ended.stderr
     return set(json.loads(ended.stdout.splitlines()[-1]))
