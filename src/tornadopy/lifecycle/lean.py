@@ -73,24 +73,22 @@ class LeanHandler(EndingHandler):
 
     def write(self, chunk: str | bytes | dict[str, Any]) -> None:
         """Write *chunk* to the buffer, a dictionary as JSON."""
-        if type(chunk) is str and self._plan.is_pure and not self._finished:
-            self._write_buffer.append(chunk.encode())  # PERF: what most handlers write
+        plan = self._plan
+        if self._finished or not isinstance(chunk, (str, dict, bytes)):
+            super().write(chunk)  # says what is wrong
             return
-        if isinstance(chunk, dict) and not self._finished:
+        if isinstance(chunk, dict):
             encode = getattr(self.application, "json_encoder", None)
-            if encode is not None or self._plan.is_pure:
+            if encode is not None or plan.is_pure:
                 chunk = encode_dict(chunk) if encode is None else encode(chunk)
-                self._say_json()
-        if self._finished or not self._plan.is_pure or not isinstance(chunk, (bytes, str)):
-            super().write(chunk)
-        else:
+                if not plan.sends_at_once:
+                    self.set_header("Content-Type", _JSON)
+                else:  # PERF: as `set_header` does
+                    LeanHandler.set_header(self, "Content-Type", _JSON)
+        if plan.is_pure and not isinstance(chunk, dict):
             self._write_buffer.append(chunk.encode() if isinstance(chunk, str) else chunk)
-
-    def _say_json(self) -> None:
-        if self._plan.sends_at_once:
-            LeanHandler.set_header(self, "Content-Type", _JSON)
         else:
-            self.set_header("Content-Type", _JSON)
+            super().write(chunk)
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
         """Send the response, in one go if it has not begun and may have a body.

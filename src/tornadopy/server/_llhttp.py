@@ -259,9 +259,9 @@ class ChunkedBody(Body):
 
 
 def _body(parser: HttpRequestParser, listener: _Listener, fields: bytes, version: str, headers: RequestHeaders) -> Body:
-    coding = headers.get("Transfer-Encoding")
-    if coding is None:
+    if "Transfer-Encoding" not in headers:
         return Body(parser, listener, int(headers.get("Content-Length")))
+    coding = headers["Transfer-Encoding"]
     if coding.lower() != "chunked":
         raise HTTPInputError(f"unsupported Transfer-Encoding {coding[:40]!r}")
     if version != "HTTP/1.1":
