@@ -192,7 +192,9 @@ class ServerConnection(Sender):
 
     def _start(self, head: Head) -> None:
         start_line, headers, is_persistent, body = head
-        exchange = self.incoming = Exchange(self, start_line, is_persistent=is_persistent)
+        exchange = self.incoming = Exchange(self, start_line)
+        if not is_persistent:
+            exchange.be_last()
         if self.server.serve is not None and (body is None or self._takes_whole(exchange, body, headers)):
             serve_whole(self, exchange, start_line, headers, body)
             return
