@@ -227,7 +227,7 @@ class ProcessLogTimedFileHandler(TimedRotatingFileHandler):
                 if alone:
                     self._lock.release()
         except Exception as exc:
-            # Not OSError alone: a namer of the user may raise anything, and nobody is there whom it could reach.
+            # Not OSError alone: nobody may be there whom anything else could reach, and the next lines have to go on.
             self._lost += len(lines)
             self._write_trouble.happened(
                 f"cannot write the log file {self.baseFilename} ({_reason(exc)}); lines are lost until this is mended"
@@ -355,7 +355,8 @@ class ProcessLogTimedFileHandler(TimedRotatingFileHandler):
         try:
             for path in self.getFilesToDelete():
                 Path(path).unlink(missing_ok=True)
-        except OSError as exc:
+        except Exception as exc:
+            # The namer that is asked which files they are may be the user's, as the rotator may.
             self._rotate_trouble.happened(f"cannot delete old files of the log {self.baseFilename} ({_reason(exc)})")
 
 
