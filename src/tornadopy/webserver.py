@@ -302,6 +302,7 @@ class Server:
                     await async_execute.end_calls(max(0.0, deadline - loop.time()))
                 finally:
                     restore()
+                    configuration.flush()
 
     def stop(self) -> None:
         """Ask `serve` to end gracefully; callable from the event loop's thread."""

@@ -10,7 +10,7 @@ from tornadopy.logger.appendfile import AppendFile
 
 
 def append(file: AppendFile, line: bytes, *, alone: bool = True) -> None:
-    file.append(line, size=file.refresh().st_size, alone=alone)
+    file.append([line], size=file.refresh().st_size, alone=alone)
 
 
 def test_it_follows_its_name(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_the_byte_order_mark_comes_once(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_open_takes_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        AppendFile(str(tmp_path / "x"), terminator=b"\n").append(b"x\n", size=0, alone=True)
+        AppendFile(str(tmp_path / "x"), terminator=b"\n").append([b"x\n"], size=0, alone=True)
 
 
 def test_a_file_that_takes_nothing_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,4 +75,4 @@ def test_a_file_that_takes_nothing_is_an_error(tmp_path: Path, monkeypatch: pyte
     file = AppendFile(str(tmp_path / "x"), terminator=b"\n")
     file._file = Full()  # type: ignore[assignment]
     with pytest.raises(BlockingIOError):
-        file.append(b"x\n", size=0, alone=True)
+        file.append([b"x\n"], size=0, alone=True)

@@ -14,7 +14,7 @@ from tornado.log import LogFormatter
 
 from tornadopy.exceptions import ArgumentError, ConfigError
 from tornadopy.logger import ProcessLogTimedFileHandler, syslogger
-from tornadopy.logger.configuration import configure, shutdown
+from tornadopy.logger.configuration import configure, flush, shutdown
 
 DEFAULTS: list[dict[str, Any]] = [
     {"name": "tornado", "level": "INFO", "log_to_stderr": True, "filename": "tornado.log"},
@@ -76,6 +76,8 @@ def test_each_line_lands_where_its_entry_says(tmp_path: Path, capsys: pytest.Cap
     assert read(logs / "info.log").count("\n") == 1
     assert read(logs / "trace.log").startswith("[W ")
     assert read(logs / "trace.log").endswith("] a warning\n")
+    assert read(logs / "access.log") == ""  # it waits for others
+    flush()
     assert read(logs / "access.log") == "an access line\n"
     assert read(logs / "tornado.log").endswith("] from tornado\n")
     on_terminal = capsys.readouterr().err.splitlines()
@@ -297,6 +299,24 @@ def test_a_single_file_that_cannot_be_used_leaves_the_others(
     syslogger.info("an info")
     syslogger.access("an access line")
     assert "an info" in capsys.readouterr().err
+    flush()
+    assert read(tmp_path / "access.log") == "an access line\n"
+
+
+def test_each_entry_may_say_whether_its_lines_wait(tmp_path: Path) -> None:
+    swapped = {"tornadopy.infolog": True, "tornadopy.accesslog": False}
+    configure([entry | {"buffered": swapped.get(entry["name"], False)} for entry in DEFAULTS], directory=tmp_path)
+    syslogger.info("an info")
+    syslogger.access("an access line")
+    assert read(tmp_path / "info.log") == ""
+    assert read(tmp_path / "access.log") == "an access line\n"
+    shutdown()
+    assert read(tmp_path / "info.log").endswith("] an info\n")
+
+
+def test_the_standard_librarys_handler_does_not_wait(tmp_path: Path) -> None:
+    configure([DEFAULTS[3] | {"buffered": True}], directory=tmp_path, process_safe=False)
+    syslogger.access("an access line")
     assert read(tmp_path / "access.log") == "an access line\n"
 
 

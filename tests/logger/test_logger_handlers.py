@@ -78,8 +78,9 @@ def contents(folder: Path) -> dict[str, str]:
 def test_the_constructor_is_the_standard_librarys() -> None:
     own = inspect.signature(ProcessLogTimedFileHandler).parameters
     theirs = inspect.signature(logging.handlers.TimedRotatingFileHandler).parameters
-    assert list(own) == list(theirs)
-    assert {name: each.default for name, each in own.items()} == {name: each.default for name, each in theirs.items()}
+    assert list(own) == [*theirs, "buffered"]
+    assert own["buffered"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert {name: own[name].default for name in theirs} == {name: each.default for name, each in theirs.items()}
     assert issubclass(ProcessLogTimedFileHandler, logging.handlers.TimedRotatingFileHandler)
 
 

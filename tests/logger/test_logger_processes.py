@@ -18,6 +18,11 @@ WRITER = """
 import logging, sys, threading, time
 from tornadopy.logger import ProcessLogTimedFileHandler
 
+# Waiting lines cost next to nothing: without a pause there would be millions.
+ProcessLogTimedFileHandler.buffer_size, ProcessLogTimedFileHandler.buffer_delay = 5000, 0.05
+buffered = sys.argv.pop() == "True"
+pause = 0.0002 if buffered else 0
+
 def write(handler, who, start, seconds, counts):
     logger = logging.getLogger(who)
     logger.propagate = False
@@ -27,6 +32,8 @@ def write(handler, who, start, seconds, counts):
     while time.time() < start + seconds:
         logger.error("<%s %d %s>", who, number, "x" * (number % 400))
         number += 1
+        if pause:
+            time.sleep(pause)
     counts[who] = number
 
 def run(handler, who, start, seconds, threads=1):
@@ -43,7 +50,7 @@ def run(handler, who, start, seconds, threads=1):
 SPAWNED = f"""{WRITER}
 path, who, start, seconds, threads, keep_open = sys.argv[1:]
 ProcessLogTimedFileHandler.keep_open = keep_open == "True"
-handler = ProcessLogTimedFileHandler(path, when="S", interval=1)
+handler = ProcessLogTimedFileHandler(path, when="S", interval=1, buffered=buffered)
 for each, count in run(handler, who, float(start), float(seconds), int(threads)).items():
     print(each, count)
 """
@@ -52,7 +59,7 @@ for each, count in run(handler, who, float(start), float(seconds), int(threads))
 FORKED = f"""{WRITER}
 import os
 path, start, seconds = sys.argv[1:]
-handler = ProcessLogTimedFileHandler(path, when="S", interval=1)
+handler = ProcessLogTimedFileHandler(path, when="S", interval=1, buffered=buffered)
 busy = {{}}
 noise = threading.Thread(target=write, args=(handler, "noise", time.time(), 1.0, busy))
 noise.start()
@@ -79,9 +86,16 @@ LINE = re.compile(r"<(\S+) (\d+) (x*)>")
 
 
 def spawn(
-    path: Path, who: str, start: float, *, seconds: float, threads: int = 1, keep_open: bool = True
+    path: Path,
+    who: str,
+    start: float,
+    *,
+    seconds: float,
+    threads: int = 1,
+    keep_open: bool = True,
+    buffered: bool = False,
 ) -> subprocess.Popen[str]:
-    arguments = [str(path), who, str(start), str(seconds), str(threads), str(keep_open)]
+    arguments = [str(each) for each in (path, who, start, seconds, threads, keep_open, buffered)]
     return subprocess.Popen([sys.executable, "-c", SPAWNED, *arguments], stdout=subprocess.PIPE, text=True)
 
 
@@ -106,13 +120,16 @@ def assert_complete(path: Path, reports: str) -> None:
     assert max(found.values()) == 1
 
 
-@pytest.mark.parametrize(("threads", "keep_open"), [(1, True), (2, False)])
-def test_eight_processes_that_rotate_every_second_lose_nothing(tmp_path: Path, threads: int, keep_open: bool) -> None:
+@pytest.mark.parametrize(
+    ("threads", "keep_open", "buffered"), [(1, True, False), (2, False, False), (1, True, True), (2, False, True)]
+)
+def test_eight_processes_that_rotate_every_second_lose_nothing(
+    tmp_path: Path, threads: int, keep_open: bool, buffered: bool
+) -> None:
     path = tmp_path / "x.log"
     start = time.time() + 2
-    writers = [
-        spawn(path, f"writer{each}", start, seconds=4, threads=threads, keep_open=keep_open) for each in range(8)
-    ]
+    options = {"threads": threads, "keep_open": keep_open, "buffered": buffered}
+    writers = [spawn(path, f"writer{each}", start, seconds=4, **options) for each in range(8)]
     reports = [writer.communicate(timeout=120)[0] for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * 8
     assert_complete(path, "".join(reports))
@@ -121,9 +138,11 @@ def test_eight_processes_that_rotate_every_second_lose_nothing(tmp_path: Path, t
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs fork")
-def test_forked_processes_that_share_a_used_handler_lose_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("buffered", [False, True])
+def test_forked_processes_that_share_a_used_handler_lose_nothing(tmp_path: Path, buffered: bool) -> None:
     path = tmp_path / "x.log"
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED, str(path), str(time.time() + 3), "3"]
+    arguments = [str(path), str(time.time() + 3), "3", str(buffered)]
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert_complete(path, done.stdout)

@@ -245,3 +245,48 @@ def test_a_silent_logger_costs_no_line(log: Collector) -> None:
 
 def test_it_takes_the_place_of_the_request_log() -> None:
     assert AccessLogMiddleware.replaces_request_log is True
+
+
+# ---- the record
+
+
+def log_one_request() -> None:
+    AccessLogMiddleware().process_endcall(FakeHandler(), None)  # type: ignore[arg-type]
+
+
+def test_the_record_says_where_it_comes_from(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "tornadopy.accesslog"):
+        log_one_request()
+    (record,) = caplog.records
+    assert (record.name, record.levelno, record.args) == ("tornadopy.accesslog", logging.INFO, ())
+    assert (record.filename, record.module, record.funcName) == ("accesslog.py", "accesslog", "process_endcall")
+    assert record.lineno > 0
+    assert LINE.fullmatch(record.getMessage())
+
+
+def test_a_filter_of_the_user_sees_the_record(log: Collector) -> None:
+    logger, seen = logging.getLogger("tornadopy.accesslog"), []
+    logger.addFilter(refuse := lambda record: bool(seen.append(record.name)))
+    try:
+        log_one_request()
+    finally:
+        logger.removeFilter(refuse)
+    assert (seen, log.lines) == (["tornadopy.accesslog"], [])
+    log_one_request()
+    assert len(log.lines) == 1
+
+
+@pytest.mark.parametrize("way", ["level", "logger", "process"])
+def test_a_logger_that_is_off_writes_nothing(log: Collector, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logging.getLogger("tornadopy.accesslog")
+    if way == "level":
+        logger.setLevel(logging.WARNING)
+    elif way == "logger":
+        monkeypatch.setattr(logger, "disabled", True)
+    else:
+        logging.disable(logging.INFO)
+    try:
+        log_one_request()
+    finally:
+        logging.disable(logging.NOTSET)
+    assert log.lines == []

@@ -83,6 +83,7 @@ class LogEntry(TypedDict, total=False):
     filename: PathText | None
     formatter: str | None
     backups: NotNegative
+    buffered: bool
 
 
 class Connection(TypedDict, total=False):

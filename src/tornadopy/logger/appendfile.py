@@ -7,6 +7,7 @@ are locked out.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
 
@@ -61,11 +62,11 @@ class AppendFile:
         self._own_end = -1
         return status
 
-    def append(self, line: bytes, *, size: int, alone: bool) -> None:
-        """Append *line* as a whole or not at all.
+    def append(self, lines: Sequence[bytes], *, size: int, alone: bool) -> None:
+        """Append *lines* as a whole or not at all.
 
         Args:
-            line: The line with its terminator.
+            lines: The lines with their terminators.
             size: The size of the file, from `refresh`.
             alone: Whether other processes are locked out. Only then a line cut off by the death of its process gets its
                 end, and a part that was written before the disk was full is taken back.
@@ -75,12 +76,11 @@ class AppendFile:
         """
         if self._file is None:
             raise FileNotFoundError(f"{self.path} is not open")
-        if size and not self.is_special:
-            line = line.removeprefix(self._byte_order_mark)
-            if alone and size != self._own_end and not self._ends_whole(self._file, size):
-                line = self._terminator + line
-        self._write(self._file, line, undo=alone)
-        self._own_end = size + len(line)
+        block = self._joined(lines, is_start=not size)
+        if alone and size and size != self._own_end and not (self.is_special or self._ends_whole(self._file, size)):
+            block = self._terminator + block
+        self._write(self._file, block, undo=alone)
+        self._own_end = size + len(block)
 
     def close(self) -> None:
         """Close the file; `refresh` opens it again."""
@@ -88,15 +88,21 @@ class AppendFile:
             self._file.close()
             self._file = None
 
+    def _joined(self, lines: Sequence[bytes], *, is_start: bool) -> bytes:
+        mark = self._byte_order_mark
+        if not mark or self.is_special:
+            return b"".join(lines)
+        return (mark if is_start else b"") + b"".join(line.removeprefix(mark) for line in lines)
+
     def _ends_whole(self, file: FileIO, size: int) -> bool:
         file.seek(max(0, size - len(self._terminator)))
         return file.read(len(self._terminator)) == self._terminator
 
-    def _write(self, file: FileIO, line: bytes, *, undo: bool) -> None:
+    def _write(self, file: FileIO, block: bytes, *, undo: bool) -> None:
         written = 0
         try:
-            while written < len(line):
-                count = file.write(line[written:] if written else line)
+            while written < len(block):
+                count = file.write(block[written:] if written else block)
                 if not count:
                     raise BlockingIOError("it takes no more at the moment")
                 written += count

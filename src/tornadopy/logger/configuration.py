@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -53,7 +54,8 @@ def configure(
 
     Args:
         entries: The setting ``LOGGING``: mappings with ``name`` (an empty one or ``root`` is the root logger),
-            ``level``, ``log_to_stderr``, ``when``, ``interval``, ``filename``, ``formatter``, ``backups``.
+            ``level``, ``log_to_stderr``, ``when``, ``interval``, ``filename``, ``formatter``, ``backups``,
+            ``buffered``.
         directory: Where relative file names start; made when missing.
         port: The port that the process serves.
         port_prefix: Whether the port precedes the files' names: ``8000.access.log``.
@@ -98,15 +100,33 @@ def shutdown() -> None:
 
     .. versionadded:: 2.0
     """
-    known = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
-    for logger in (logging.root, *known):
-        own = [handler for handler in logger.handlers if (handler.get_name() or "").startswith(_MARK)]
+    for logger, own in _installed():
         for handler in own:
             logger.removeHandler(handler)
             handler.close()
+        logger.setLevel(logging.WARNING if logger is logging.root else logging.NOTSET)
+        logger.propagate = True
+
+
+def flush() -> None:
+    """Write the lines that wait in the handlers that `configure` has installed.
+
+    The server calls it at its end: not every process runs what `logging` has registered with `atexit`.
+
+    .. versionadded:: 2.0
+    """
+    for _, own in _installed():
+        for handler in own:
+            handler.flush()
+
+
+def _installed() -> Iterator[tuple[logging.Logger, list[logging.Handler]]]:
+    """Yield the loggers that `configure` has set up, and the handlers that it has given them."""
+    known = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+    for logger in (logging.root, *known):
+        own = [handler for handler in logger.handlers if (handler.get_name() or "").startswith(_MARK)]
         if own:
-            logger.setLevel(logging.WARNING if logger is logging.root else logging.NOTSET)
-            logger.propagate = True
+            yield logger, own
 
 
 def _read(entry: Mapping[str, Any], where: str, *, directory: Path, prefix: str, process_safe: bool) -> _Plan:
@@ -135,7 +155,11 @@ def _file_handler(
     interval = entry.get("interval", 1)
     if interval < 1:
         raise ConfigError(f"{where}.interval is {interval!r}; it counts periods of rotation and must be 1 or more")
-    build = ProcessLogTimedFileHandler if process_safe else TimedRotatingFileHandler
+    build: Callable[..., TimedRotatingFileHandler] = TimedRotatingFileHandler
+    if process_safe:
+        # One line a request: to write each alone costs more than to answer.
+        buffered = entry.get("buffered", entry["name"] == ACCESS_LOGGER)
+        build = partial(ProcessLogTimedFileHandler, buffered=buffered)
     when = entry.get("when", "midnight")
     try:
         return build(

@@ -5,8 +5,9 @@ loggers and records as `logging` does, nothing of settings or requests.
 
 How no line is lost, doubled or torn:
 
-- A lock file beside the log (``access.log.lock``) is held around every line: look whether the open file still is the
-  one under the log's name, rotate when it is time, append the line by one write.
+- A lock file beside the log (``access.log.lock``) is held around every line, or every block of lines that a buffered
+  handler has collected: look whether the open file still is the one under the log's name, rotate when it is time,
+  append by one write.
 - The lock file notes when the current file ends. All processes read the moment there instead of each computing its
   own, so that the second one to notice midnight finds the rotation done.
 - A rotated file gets a name that does not exist yet.
@@ -15,7 +16,8 @@ How no line is lost, doubled or torn:
 - A line that finds no room is taken back as a whole; a line that was cut off because its process was killed gets its
   end from whoever writes next.
 
-The lock and the open file belong to one process; after a ``fork`` the child opens its own.
+The lock, the open file and the lines that wait belong to one process; after a ``fork`` the child opens its own, and its
+parent's lines are left to the parent.
 """
 
 from __future__ import annotations
@@ -23,14 +25,16 @@ from __future__ import annotations
 import calendar
 import os
 import time
-from collections import deque
+from collections.abc import Sequence
 from datetime import time as clock_time
 from logging import LogRecord
 from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
+from threading import RLock
 from typing import Final
 
 from tornadopy.logger.appendfile import AppendFile, make_folder_of
+from tornadopy.logger.linebuffer import LineBuffer
 from tornadopy.logger.report import REPORT_INTERVAL, Trouble
 from tornadopy.utils.filelock import FileLock
 
@@ -55,6 +59,9 @@ class ProcessLogTimedFileHandler(TimedRotatingFileHandler):
         utc: Whether moments and names are in UTC instead of local time.
         atTime: The time of day for ``midnight`` and weekdays.
         errors: What becomes of characters that the encoding lacks.
+        buffered: Let lines wait and write many at once: when they are `buffer_size` bytes, when the oldest is
+            `buffer_delay` seconds old, by `flush`, `doRollover`, `close`, and so at the end of the process. When a
+            process is killed, the lines that wait are lost. A file that is a pipe or a device is never buffered.
 
     Raises:
         ValueError: *when* is none of the above.
@@ -64,6 +71,12 @@ class ProcessLogTimedFileHandler(TimedRotatingFileHandler):
 
     keep_open = os.name == "posix"
     """Whether the file stays open between lines. Windows cannot rename a file that somebody has open."""
+
+    buffer_size = 64 * 1024
+    """How many bytes of lines a buffered handler writes at once."""
+
+    buffer_delay = 0.5
+    """How many seconds a line waits at the most in a buffered handler."""
 
     def __init__(
         self,
@@ -76,6 +89,8 @@ class ProcessLogTimedFileHandler(TimedRotatingFileHandler):
         utc: bool = False,
         atTime: clock_time | None = None,  # noqa: N803 - the standard library's name
         errors: str | None = None,
+        *,
+        buffered: bool = False,
     ) -> None:
         self._codec, self._codec_errors = encoding or "utf-8", errors or "backslashreplace"
         super().__init__(
@@ -98,16 +113,19 @@ class ProcessLogTimedFileHandler(TimedRotatingFileHandler):
         self._rotation_forced = False
         self._no_rotation_before = 0
         self._opening_of_period = -1
-        self._queue: deque[bytes] = deque()
-        self._busy = False
+        # A pipe takes no more than 4 KiB as a whole.
+        limit = self.buffer_size if buffered and not self._file.is_special else 0
+        lock = self.lock or RLock()
+        self._buffer = LineBuffer(self._write_waiting, lock=lock, limit=limit, delay=self.buffer_delay)
+        self._touched = self._busy = False
         self._pid = os.getpid()
         self._lost = 0
         self._write_trouble, self._lock_trouble, self._rotate_trouble = Trouble(), Trouble(), Trouble()
         if not delay:
-            self._append(b"")
+            self._touch()
 
     def emit(self, record: LogRecord) -> None:
-        """Append *record* to the file, after rotating it if it is time; never raise."""
+        """Append *record* to the file, after rotating it if it is time, or let it wait for that; never raise."""
         try:
             self._append(self._encoded(self.format(record) + self.terminator))
         except Exception:
@@ -118,8 +136,18 @@ class ProcessLogTimedFileHandler(TimedRotatingFileHandler):
         """Rotate the file now, whatever the time; an empty one stays."""
         self.acquire()
         try:
+            self.flush()
             self._rotation_forced = True
-            self._append(b"")
+            self._touch()
+        finally:
+            self.release()
+
+    def flush(self) -> None:
+        """Write the lines that wait."""
+        self.acquire()
+        try:
+            self._forget_parent()
+            self._write_waiting()
         finally:
             self.release()
 
@@ -136,56 +164,71 @@ class ProcessLogTimedFileHandler(TimedRotatingFileHandler):
         return [path for _, path in dated[: max(0, len(dated) - self.backupCount)]]
 
     def close(self) -> None:
-        """Close the files; a later record opens them again."""
+        """Write the lines that wait and close the files; a later record opens them again, and does not wait."""
         self.acquire()
         try:
+            self.flush()
+            self._buffer.end()
             self._file.close()
             self._lock.close()
             super().close()
         finally:
             self.release()
 
-    # A line's way: queue, lock, right file, write.
+    # A line's way: buffer, lock, right file, write.
 
     def _encoded(self, text: str) -> bytes:
         return text.encode(self._codec, self._codec_errors)
 
     def _append(self, line: bytes) -> None:
-        if self._pid != os.getpid():
-            self._forget_parent()
-        self._queue.append(line)
+        self._forget_parent()
+        if self._buffer.add(line):
+            self._write_waiting()
+
+    def _touch(self) -> None:
+        """Open or rotate the file without a line."""
+        self._forget_parent()
+        self._touched = True
+        self._write_waiting()
+
+    def _forget_parent(self) -> None:
+        """After a fork, drop the parent's open file, and the lines that the parent will write itself."""
+        if self._pid == os.getpid():
+            return
+        self._pid = os.getpid()
+        self._file.close()
+        self._buffer.forget()
+        self._touched = self._busy = False
+        self._lost = 0
+
+    def _write_waiting(self) -> None:
         # A signal handler or a finaliser may log in the midst of this very method: its line waits for its turn.
-        while self._queue and not self._busy:
-            self._busy = True
+        while (self._buffer or self._touched) and not self._busy:
+            self._busy, self._touched = True, False
             try:
-                self._deliver(self._queue.popleft())
+                lines = self._buffer.waiting()
+                self._deliver(lines)
+                self._buffer.drop(len(lines))
             finally:
                 self._busy = False
 
-    def _forget_parent(self) -> None:
-        """Drop what a fork has copied: the parent's open file, and the lines that the parent will write itself."""
-        self._pid = os.getpid()
-        self._file.close()
-        self._queue.clear()
-        self._busy = False
-        self._lost = 0
-
-    def _deliver(self, line: bytes) -> None:
+    def _deliver(self, lines: Sequence[bytes]) -> None:
         try:
             alone, hindrance = self._lock_others_out()
             try:
                 status = self._file.refresh()
                 if alone:
                     status = self._rotate_if_due(status)
-                if line:
-                    self._file.append(line, size=status.st_size, alone=alone)
+                if lines:
+                    self._file.append(lines, size=status.st_size, alone=alone)
             finally:
                 if not self.keep_open:
                     self._file.close()
                 if alone:
                     self._lock.release()
-        except OSError as exc:
-            self._lost += bool(line)
+        except Exception as exc:
+            # Not OSError alone: nobody may be there whom anything else could reach, and the next lines have to go on.
+            self._lost += len(lines)
             self._write_trouble.happened(
                 f"cannot write the log file {self.baseFilename} ({_reason(exc)}); lines are lost until this is mended"
             )
@@ -312,7 +355,8 @@ class ProcessLogTimedFileHandler(TimedRotatingFileHandler):
         try:
             for path in self.getFilesToDelete():
                 Path(path).unlink(missing_ok=True)
-        except OSError as exc:
+        except Exception as exc:
+            # The namer that is asked which files they are may be the user's, as the rotator may.
             self._rotate_trouble.happened(f"cannot delete old files of the log {self.baseFilename} ({_reason(exc)})")
 
 

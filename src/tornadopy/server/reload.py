@@ -5,6 +5,7 @@ Tornado's reloader replaces the process. If the new one fails to start, it waits
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -19,6 +20,8 @@ autoreload = lazyimport("tornado.autoreload")  # a site in production starts wit
 def start() -> None:
     """Watch the project's files from the running event loop."""
     autoreload.add_reload_hook(_mark)
+    # The new program takes the process's place; what atexit has registered is not called.
+    autoreload.add_reload_hook(logging.shutdown)
     autoreload.start()
 
 
