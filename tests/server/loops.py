@@ -15,6 +15,7 @@ from tornadopy.server import HTTPServer
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 TIMEOUT = 10.0
+CLOSE = "Connection: close\r\n"
 
 loops = pytest.mark.parametrize("loop", list(LOOPS))
 
@@ -55,3 +56,19 @@ async def ask(port: int, sent: bytes, **options: Any) -> bytes:
         return await asyncio.wait_for(reader.read(), TIMEOUT)
     finally:
         writer.close()
+
+
+def get(path: str, more: str = "") -> bytes:
+    """Return a request for *path*, with the lines *more* in its head."""
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\n{more}\r\n".encode()
+
+
+def bodies(received: bytes) -> list[bytes]:
+    """Return the bodies of the answers in *received*, each of which says its length."""
+    found = []
+    while received:
+        top, _, received = received.partition(b"\r\n\r\n")
+        length = int(top.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        found.append(received[:length])
+        received = received[length:]
+    return found

@@ -12,28 +12,13 @@ from typing import Any
 import pytest
 import tornado.web
 
-from server.loops import ask, listening, loops, run
+from server.loops import CLOSE, ask, bodies, get, listening, loops, run
 from support.server import make_application
 from tornadopy.handler import WebHandler
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
-CLOSE = "Connection: close\r\n"
 
 bases = pytest.mark.parametrize("base", [tornado.web.RequestHandler, WebHandler], ids=["tornados", "own"])
-
-
-def get(path: str, more: str = "") -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: x\r\n{more}\r\n".encode()
-
-
-def bodies(received: bytes) -> list[bytes]:
-    found = []
-    while received:
-        top, _, received = received.partition(b"\r\n\r\n")
-        length = int(top.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        found.append(received[:length])
-        received = received[length:]
-    return found
 
 
 def serve(loop: str, handler: type[tornado.web.RequestHandler], sent: bytes) -> bytes:

@@ -192,13 +192,13 @@ class ServerConnection(Sender):
 
     def _start(self, head: Head) -> None:
         start_line, headers, is_persistent, body = head
+        self._next = _LATER  # until the answer has been taken, whoever serves
         exchange = self.incoming = Exchange(self, start_line)
         if not is_persistent:
             exchange.be_last()
         if self.server.serve is not None and (body is None or self._takes_whole(exchange, body, headers)):
             serve_whole(self, exchange, start_line, headers, body)
             return
-        self._next = _LATER
         self._clock.rest()
         incoming = self.incoming = Incoming(self, exchange, body, self.server.variables.copy())
         incoming.begin(start_line, headers)
@@ -285,6 +285,7 @@ class ServerConnection(Sender):
             self.loop.call_soon(self._end_switching, exchange, context=self.server.variables)
         elif self._is_flushing:
             self._is_ending = True
+            self._clock.rest()
         else:
             self._end(exchange)
 
