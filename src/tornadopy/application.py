@@ -218,7 +218,7 @@ class Application(tornado.web.Application):
             found = self._page_router.resolve(str(request.path))
         if found is None:
             delegate = self._find_handler(context, request)
-            if type(delegate) is not HandlerDelegate or delegate.stream_request_body:
+            if type(delegate) is not HandlerDelegate or not delegate.takes_whole:
                 return delegate
             delegate.serve()
             return None

@@ -87,6 +87,12 @@ class HandlerDelegate(_HandlerDelegate):
         """Whether it takes pieces of any size, for it only puts them together; our own server asks."""
         return not self.stream_request_body
 
+    @property
+    def takes_whole(self) -> bool:
+        """Whether it can `serve` the request, which has come whole to our own server: its body is not too large."""
+        connection: Any = self.connection
+        return not self.stream_request_body and len(self.request.body) <= connection.max_body_size
+
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:

@@ -20,6 +20,7 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 from tornado.iostream import IOStream, StreamClosedError
+from tornado.log import app_log
 
 from tornadopy.server.context import ConnectionContext, ConnectionStream
 
@@ -252,7 +253,11 @@ class Exchange(HTTPConnection):
         """Tell who waits for it that the connection is closed."""
         callback, self.close_callback = self.close_callback, None
         if callback is not None and not self.is_detached:
-            callback()
+            try:
+                callback()
+            except Exception:
+                app_log.error("Uncaught exception", exc_info=True)
+                self._connection.abort()
 
     @property
     def may_continue(self) -> bool:

@@ -29,6 +29,8 @@ from tornadopy.server.choice import BACKLOG
 from tornadopy.server.protocol import ServerConnection
 from tornadopy.server.request import RoutedRequest
 
+_ROUTING_METHODS = frozenset({"find_handler", "get_handler_delegate"})
+
 
 class HTTPServer(TornadoHTTPServer):
     """An HTTP/1 server with the interface and the arguments of `tornado.httpserver.HTTPServer`, and a faster inside.
@@ -59,7 +61,7 @@ class HTTPServer(TornadoHTTPServer):
             isinstance(request_callback, Router) and type(request_callback).start_request is Router.start_request
         )
         serves_whole = self._makes_requests and not self.xheaders and not self.conn_params.decompress
-        self.serve: Any = getattr(request_callback, "serve", None) if serves_whole else None
+        self.serve: Any = _serve_of(request_callback) if serves_whole else None
         self._tls = ssl_options_to_context(self.ssl_options, server_side=True) if self.ssl_options else None
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
@@ -163,3 +165,13 @@ class HTTPServer(TornadoHTTPServer):
             connection.abort()
         if self._open:
             await self._emptied.wait()
+
+
+def _serve_of(router: object) -> Any:
+    """Return the method of *router* that serves whole requests; None if a subclass has its own way to route them."""
+    order = type(router).__mro__
+    serving = next((each for each in order if "serve" in vars(each)), None)
+    routing = next((each for each in order if vars(each).keys() & _ROUTING_METHODS), None)
+    if serving is None or (routing is not None and not issubclass(serving, routing)):
+        return None
+    return getattr(router, "serve", None)

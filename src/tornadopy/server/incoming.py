@@ -79,9 +79,17 @@ class Incoming:
         delegate = self._delegate
         waiting = delegate.headers_received(start_line, headers) if delegate is not None else None
         if waiting is None:
-            self._deliver()
+            self._deliver_whole()
         else:
-            self._wait(waiting, self._deliver)
+            self._wait(waiting, self._deliver_whole)
+
+    def _deliver_whole(self) -> None:
+        exchange = self.exchange
+        if exchange.is_detached:
+            return
+        if len(self._content) > exchange.max_body_size:  # the application may have lowered it
+            raise HTTPInputError("Content-Length too long")
+        self._deliver()
 
     def _headers_done(self, headers: HTTPHeaders) -> None:
         exchange, body = self.exchange, self.body
