@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import isclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.routing import HostMatches, Matcher, PathMatches, Rule, URLSpec
@@ -21,9 +21,6 @@ from tornadopy.exceptions import UrlError
 from tornadopy.utils.errors import describe_error
 from tornadopy.utils.imports import import_string
 from tornadopy.utils.patterns import alternatives
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Route", "Url", "include", "route"]
 

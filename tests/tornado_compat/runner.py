@@ -37,7 +37,8 @@ import tornadopy.handler
 import tornadopy.server
 import tornadopy.websocket
 from tornadopy.conf import settings
-from tornadopy.lifecycle import LifecycleHandler, lean
+from tornadopy.lifecycle import LifecycleHandler
+from tornadopy.lifecycle import handler as lifecycle
 from tornadopy.template.tornado_loader import TornadoTemplateLoader
 
 APPLICATION: dict[tuple[types.ModuleType, str], type] = {
@@ -137,7 +138,7 @@ def count_made() -> None:
     _count(tornado.web.RequestHandler, LifecycleHandler, "handler", other="tornado")
     _count(tornado.httpserver.HTTPServer, tornadopy.server.HTTPServer, "server")
     # Our handlers do without Tornado's __init__ as long as it is the one that they know.
-    setattr(lean, "_TORNADOS_INIT", tornado.web.RequestHandler.__init__)  # noqa: B010 - mypy
+    setattr(lifecycle, "_TORNADOS_INIT", tornado.web.RequestHandler.__init__)  # noqa: B010 - mypy
 
 
 def _count(base: type, ours: type, kind: str, other: str = "") -> None:
