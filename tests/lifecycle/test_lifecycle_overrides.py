@@ -290,6 +290,51 @@ def test_a_tracer_in_the_place_of_tornados_init_is_called(monkeypatch: pytest.Mo
     assert made == ["Ours"]
 
 
+def test_what_a_tracer_puts_into_a_class_with_its_first_handler_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Traced(WebHandler):
+        def get(self) -> None:
+            self.write("traced")
+
+    calls: list[str] = []
+    original = RequestHandler.__init__
+
+    def trace(name: str) -> None:
+        traced = getattr(Traced, name)
+
+        def tracing(self: Any, *args: Any, **kwargs: Any) -> Any:
+            calls.append(name)
+            return traced(self, *args, **kwargs)
+
+        setattr(Traced, name, tracing)
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        if not made:
+            for name in ("prepare", "on_finish", "flush"):
+                trace(name)
+        made.append(self)
+        original(self, *args, **kwargs)
+
+    made: list[Any] = []
+    monkeypatch.setattr(RequestHandler, "__init__", init)
+    with serving(ours([("/", Traced)])) as site:
+        for _ in range(2):
+            assert site.get("/").body == b"traced"
+    assert calls == ["prepare", "flush", "on_finish"] * 2
+
+
+@pytest.mark.parametrize("values", [["text"], [b"text"], ["one", "text"], [b" text\n"]])
+def test_an_argument_that_somebody_has_put_in_is_found(values: list[Any]) -> None:
+    """As text, too, which Tornado takes."""
+
+    class Put(WebHandler):
+        def get(self) -> None:
+            self.request.arguments["name"] = values
+            self.write(self.get_argument("name"))
+
+    with serving(ours([("/", Put)])) as site:
+        assert site.get("/").body == b"text"
+
+
 def test_what_templates_see_is_made_when_it_is_asked_for() -> None:
     """`ui` holds the functions and modules of the application, and nothing once the request is over."""
     seen: list[Any] = []

@@ -60,9 +60,13 @@ class LifecycleHandler(RespondingHandler):
         if not kwargs and self._kept_kwargs:
             kwargs = dict(self._kept_kwargs)
         self._url_kwargs = kwargs
-        # NOTE: libraries that trace requests put a function of their own in the place of Tornado's.
-        if kwargs or not plan.is_pure or RequestHandler.__init__ is not _TORNADOS_INIT:
+        is_traced = RequestHandler.__init__ is not _TORNADOS_INIT
+        if kwargs or not plan.is_pure or is_traced:
             super().__init__(application, request, **self._kwargs_of_initialize(kwargs))
+            if is_traced:
+                # NOTE: libraries that trace requests put a function of their own in the place of Tornado's, and others
+                # into the class with the first handler that is made. What was planned before may be wrong.
+                self._plan = Plan()
         else:
             # PERF: the same in one go (benchmarks/handlers.py).
             self.application = application

@@ -65,8 +65,9 @@ class LeanHandler(EndingHandler):
     def get_argument(self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True) -> Any:
         """Return an argument of the query or the body; see Tornado's."""
         values = self.request.arguments.get(name, ())
-        if len(values) == 1 and values[0].isascii() and not self._plan.decodes:
-            text = values[0].decode()
+        value = values[0] if len(values) == 1 else None
+        if type(value) is bytes and value.isascii() and not self._plan.decodes:
+            text = value.decode()
             if text.isprintable():
                 return text.strip() if strip else text
         return super().get_argument(name, default, strip)
