@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tornado.httputil import HTTPServerRequest
 
 from server.loops import CLOSE, TIMEOUT, ask, bodies, get, listening, loops, run
+from server.test_server_http import client_tls, server_tls
 from support.hooks import hook
 from support.server import make_application
 from tornadopy.application import Application
@@ -100,6 +101,20 @@ def test_a_handler_that_streams_may_lower_the_limit(
     assert run(loop, main()) == b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
+@loops
+def test_a_hook_may_forbid_bodies(loop: str, caplog: pytest.LogCaptureFixture) -> None:
+    def forbid(request: HTTPServerRequest, clear: Any) -> None:
+        request.connection.set_max_body_size(0)  # type: ignore[union-attr]
+
+    async def main() -> tuple[bytes, bytes]:
+        async with listening(make_application([("/echo", Echo)], hook("call", forbid))) as (_, port):
+            return await ask(port, post("/echo", b"", CLOSE)), await ask(port, post("/echo", b"1", CLOSE))
+
+    accepted, refused = run(loop, main())
+    assert bodies(accepted) == [b""]
+    assert refused == b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+
 # Applications with a way of their own
 
 
@@ -155,16 +170,24 @@ def test_an_error_in_on_connection_close_is_logged_as_tornado_does(loop: str, ca
 
 
 @loops
-def test_a_handler_may_take_the_connection_over_at_once(loop: str) -> None:
+@pytest.mark.parametrize("is_secure", [False, True], ids=["plain", "tls"])
+def test_a_handler_may_take_the_connection_over_at_once(loop: str, is_secure: bool) -> None:
     class Detaching(WebHandler):
         def get(self) -> None:
-            stream = self.detach()
-            stream.write(b"another protocol").add_done_callback(lambda _: stream.close())
+            connection, stream = self.request.connection, self.detach()
+
+            def speak() -> None:
+                connection.close()  # of no effect any more, as with Tornado's
+                stream.write(b"another protocol").add_done_callback(lambda _: stream.close())
+
+            asyncio.get_running_loop().call_soon(speak)
 
     async def main() -> bytes:
         application = make_application([("/", Detaching)])
-        async with listening(application) as (server, port):
-            received = await ask(port, get("/"))
+        options = {"ssl_options": server_tls()} if is_secure else {}
+        secure = {"ssl": client_tls()} if is_secure else {}
+        async with listening(application, **options) as (server, port):
+            received = await ask(port, get("/"), **secure)
             assert not server._open
             return received
 

@@ -84,8 +84,10 @@ class Exchange(HTTPConnection):
     @property
     def max_body_size(self) -> int:
         """The most that the body of the request may have, in bytes."""
+        if self._max_body_size is not None:
+            return self._max_body_size
         connection = self._connection
-        return self._max_body_size or connection.parameters.max_body_size or connection.max_buffer_size
+        return connection.parameters.max_body_size or connection.max_buffer_size
 
     @property
     def stream(self) -> ConnectionStream | None:

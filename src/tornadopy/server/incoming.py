@@ -230,5 +230,5 @@ def serve_whole(
         incoming = Incoming(connection, exchange, body, variables.copy())
         connection.incoming = incoming
         incoming.begin_with(delegate, start_line, headers, request.body)
-    elif not exchange.is_finished:
+    elif not exchange.is_finished and not exchange.is_detached:
         connection.want_answer()
