@@ -6,6 +6,7 @@ import gzip
 from typing import Any
 
 import pytest
+from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.web import Finish, RedirectHandler, RequestHandler
 
 from support.hooks import hook, recorder
@@ -335,3 +336,23 @@ def test_an_error_page_meets_the_hooks_that_have_not_run(is_async: bool) -> None
     with serving(site_of(*middlewares)) as site:
         assert site.get("/").status == 500
     assert [name for name, phase, _ in seen if phase == "response"] == ["inner", "outer"]
+
+
+@pytest.mark.parametrize("sizes", [[1] * 2000, [100_000] * 3 + [1400] * 2000, [4096, 1] * 1000, [10, 50_000, 10]])
+def test_a_body_in_pieces_is_put_together_without_being_copied_again_for_each(sizes: list[int]) -> None:
+    """What is large stays as it came until the end; what is small takes no object of its own."""
+    application = make_application([("/", WebHandler)])
+    start_line = RequestStartLine("POST", "/", "HTTP/1.1")
+    request = HTTPServerRequest(start_line=start_line, headers=HTTPHeaders({"Host": "x"}), connection=HTTPConnection())
+    delegate = application.find_handler(request)
+    delegate.headers_received(start_line, request.headers)
+    pieces = [bytes([number % 256]) * size for number, size in enumerate(sizes)]
+    for piece in pieces:
+        delegate.data_received(piece)
+    large = [piece for piece in pieces if len(piece) >= 4096]
+    assert [kept for kept in delegate.chunks if isinstance(kept, bytes)] == large
+    assert {id(piece) for piece in large} <= {id(kept) for kept in delegate.chunks}
+    assert len(delegate.chunks) <= 2 * len(large) + 1
+    assert b"".join(delegate.chunks) == b"".join(pieces)
+    delegate.on_connection_close()
+    assert application.is_idle
