@@ -10,6 +10,7 @@ import tornado.web
 from tornado.httputil import HTTPHeaders
 from tornado.web import HTTPError, RequestHandler
 
+from support.hooks import hook
 from support.server import Response, Site, make_application, serving
 from tornadopy.handler import WebHandler
 
@@ -320,6 +321,22 @@ def test_what_a_tracer_puts_into_a_class_with_its_first_handler_is_called(monkey
         for _ in range(2):
             assert site.get("/").body == b"traced"
     assert calls == ["prepare", "flush", "on_finish"] * 2
+
+
+def test_an_on_finish_that_a_hook_puts_into_a_handler_is_called() -> None:
+    calls: list[str] = []
+
+    class Plain(WebHandler):
+        def get(self) -> None:
+            self.write("plain")
+
+    def wrap(handler: Any, clear: Any) -> None:
+        handler.on_finish = lambda: calls.append(handler.request.path)
+
+    with serving(make_application([("/", Plain)], hook("request", wrap))) as site:
+        assert site.get("/").body == b"plain"
+        site.settle()
+    assert calls == ["/"]
 
 
 @pytest.mark.parametrize("values", [["text"], [b"text"], ["one", "text"], [b" text\n"]])

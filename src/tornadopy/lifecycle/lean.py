@@ -136,8 +136,7 @@ class LeanHandler(EndingHandler):
         self._write_buffer = []
         self.application.log_request(self)
         self._finished = True
-        if plan.has_on_finish:
-            self.on_finish()
+        self.on_finish()  # a hook may have wrapped that of this handler alone
         self.ui = None  # type: ignore[assignment]  # its functions refer to the handler
         return sent
 

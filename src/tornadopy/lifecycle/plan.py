@@ -36,7 +36,6 @@ class Plan(NamedTuple):
         prepares: Whether it has a `prepare` or an `on_prepare` of its own.
         concludes: Whether it has a `complete_finish` of its own.
         has_defaults: Whether it has a `set_default_headers` or a `clear` of its own.
-        has_on_finish: Whether it has an `on_finish` of its own.
         initializes: Whether it has an `initialize` of its own.
         initialize_names: The arguments that `initialize` takes; None for any.
     """
@@ -46,7 +45,6 @@ class Plan(NamedTuple):
     hashes_at_once: bool = False
     methods_at_once: frozenset[str] = frozenset()
     has_defaults: bool = True
-    has_on_finish: bool = True
     initializes: bool = True
     decodes: bool = True
     prepares: bool = True
@@ -68,7 +66,6 @@ class Plan(NamedTuple):
             hashes_at_once=leaves_alone(*_ETAG_METHODS),
             methods_at_once=_methods_at_once(handler_class) if leaves_alone("_execute") else frozenset(),
             has_defaults=not leaves_alone("set_default_headers", "clear"),
-            has_on_finish=not leaves_alone("on_finish"),
             initializes=not leaves_alone("initialize"),
             decodes=not leaves_alone("decode_argument"),
             prepares=not leaves_alone("prepare", "on_prepare"),
