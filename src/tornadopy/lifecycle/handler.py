@@ -132,7 +132,7 @@ class LifecycleHandler(RespondingHandler):
                     waiting = method(*self.path_args, **self.path_kwargs) if args or kwargs else method()
                     if waiting is not None:
                         steps = self._last_step()
-                    elif self._auto_finish and not self._headers_written and not self._spawned:
+                    elif self._auto_finish and not self._finished and not self._spawned:  # type: ignore[redundant-expr]  # the method may have finished it
                         self.finish()
                     else:
                         self._finish_if_it_is_left()
