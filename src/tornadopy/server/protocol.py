@@ -180,7 +180,9 @@ class ServerConnection(Sender):
                 self._is_head_coming = False
                 self._start(self._heads.read(buffer[:end]))
                 return True
-            if buffer and not self._is_head_coming:
+            if not buffer:
+                self._is_head_coming = False  # it was an empty line
+            elif not self._is_head_coming:
                 self._is_head_coming = True
                 self._clock.set(min(clock.HEAD_SECONDS, self.server.idle_seconds))
         except HeadTooLarge as error:
