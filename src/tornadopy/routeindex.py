@@ -58,6 +58,9 @@ class RouteIndex:
             if not literals.paths:
                 self._by_prefix[literals.prefix].append(place)
         self._lengths = sorted({len(prefix) for prefix in self._by_prefix})
+        self._below = {
+            prefix: tuple(self._possible[place] for place in places) for prefix, places in self._by_prefix.items()
+        }
         self._by_path = {path: self._with_prefixes(path, places) for path, places in paths.items()}
 
     def find(self, path: str) -> Sequence[Candidate]:
@@ -67,8 +70,14 @@ class RouteIndex:
         known = self._by_path.get(path)
         if known is not None:
             return known
-        possible = self._possible
-        return [possible[place] for place in self._prefixed(path)]
+        found: Sequence[Candidate] | None = None
+        for length in self._lengths:
+            below = self._below.get(path[:length])
+            if below is not None:
+                if found is not None:  # of two beginnings; the order of declaration decides
+                    return [self._possible[place] for place in self._prefixed(path)]
+                found = below
+        return found or ()
 
     def spelled_out(self) -> Iterator[tuple[str, Rule]]:
         """Yield the paths that one rule takes before all others, and that rule."""

@@ -39,6 +39,7 @@ class ApplicationRouter(_ApplicationRouter):
     application: Application
     _index: RouteIndex
     _indexed = -1
+    _page_of: Mapping[Rule, Resolved | None]
     _pages: Mapping[str, Resolved] = MappingProxyType({})  # by path, those that nothing but the path decides about
 
     def add_rules(self, rules: Sequence[Any]) -> None:
@@ -80,7 +81,7 @@ class ApplicationRouter(_ApplicationRouter):
             match = regex.match(path)
             if match is None:
                 continue
-            page = self._page(rule)
+            page = self._page_of[rule]
             if page is None:
                 return None
             if regex.groupindex:
@@ -114,7 +115,8 @@ class ApplicationRouter(_ApplicationRouter):
     def _build_index(self) -> None:
         index = self._index = RouteIndex(self.rules, _INDEXED_MATCHERS)
         self._indexed = len(self.rules)
-        pages = ((path, self._page(rule)) for path, rule in index.spelled_out())
+        self._page_of = {rule: self._page(rule) for rule in self.rules}
+        pages = ((path, self._page_of[rule]) for path, rule in index.spelled_out())
         self._pages = {path: page for path, page in pages if page is not None}
 
     def _page(self, rule: Rule) -> Resolved | None:
