@@ -103,14 +103,18 @@ class ServerConnection(Sender):
     def data_received(self, data: bytes) -> None:
         """Take in what has come."""
         end = 0 if self._next or self._buffer or self.is_closed else data.find(HEAD_END) + 4
-        if end != len(data) or end > self._max_head or end < 5:
+        if end < 5 or end > self._max_head:
             self._buffer = self._buffer + data if self._buffer else data
             self.advance()
             return
-        try:
-            self._start(self._heads.read(data))  # PERF: a head and nothing else is the usual thing
+        self._buffer, self._ahead = data[end:], _IN_A_ROW
+        try:  # PERF: a whole head is the usual thing, and mostly there is nothing behind it
+            self._start(self._heads.read(data[:end]))
         except HTTPInputError as error:
             self.refuse(error)
+        if self._buffer:
+            self.advance()
+        self._ahead = 0
 
     def eof_received(self) -> bool:
         """Take note that the client sends nothing more, which means, as in Tornado, that it is gone."""
