@@ -46,13 +46,13 @@ async def stop_serving(server: HTTPServer, application: Application, grace: floa
     _refuse_keep_alive(server, application)
     for handler in _websockets(application):
         handler.close(GOING_AWAY, "server is shutting down")
+    limit = "before the second signal"  # which comes at once, as a cancellation of this wait
     try:
-        await _is_idle(application, deadline)
+        if not await _is_idle(application, deadline):
+            limit = f"within SHUTDOWN_TIMEOUT ({grace:g} s)"
     finally:
-        # A second signal comes here at once, as a cancellation of this wait.
         if not application.is_idle:
-            late = loop.time() >= deadline
-            _cancel(application, f"within SHUTDOWN_TIMEOUT ({grace:g} s)" if late else "before the second signal")
+            _cancel(application, limit)
             await _is_idle(application, loop.time() + _AFTERMATH)
         await server.close_all_connections()
         if not await _is_idle(application, loop.time() + _AFTERMATH):
