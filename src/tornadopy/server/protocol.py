@@ -274,7 +274,7 @@ class ServerConnection(Sender):
             waiting = self._flushed()
             self.end_exchange(exchange)
             return waiting
-        self.incoming = None
+        self.incoming = None  # PERF: from here on what `_end` does, without its questions
         self._clock.set(self.server.idle_seconds)
         if self._buffer:
             self._follow()
