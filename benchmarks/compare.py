@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import peers
-from harness import plot, report
+from harness import plot, report, signals
 from harness.cases import CASES, Case, LoadCase
 from harness.measure import Bench, Effort, Results
 from harness.processes import ServerError
@@ -154,7 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not hasattr(select, "epoll"):
         sys.stderr.write("Error: this benchmark needs Linux: its epoll and its /proc\n")
         return 1
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that the servers are ended
+    for number in signals.NUMBERS:
+        signal.signal(number, signals.end)
     raise_file_limit()
     rows = [peers.load(name) for name in options.rows]
     present = [each for each in rows if not each.absent]
@@ -171,9 +172,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (WrongAnswerError, ServerError) as error:
         sys.stderr.write(f"\nError: {error}\n")
         return 1
-    except KeyboardInterrupt:
+    except SystemExit:
         sys.stderr.write("\nInterrupted; nothing was written.\n")
-        return 130
+        raise
 
 
 def conduct(

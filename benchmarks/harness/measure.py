@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from peers.peer import Peer
 
-from harness import idle, load, processes, selftest
+from harness import idle, load, processes, selftest, signals
 from harness.cases import SITES, Case, IdleCase, LoadCase, StartCase
 from harness.processes import Server, ServerError, probe_path
 from harness.wire import WrongAnswerError
@@ -124,6 +124,7 @@ class Bench:
                     self._show(f"self-test: {peer.title}, site {site}")
                     try:
                         with self._server(peer, site, folder) as server:
+                            server.start()
                             spellings = selftest.check(server, site, cases)
                     except (WrongAnswerError, ServerError, OSError) as error:
                         problems.append(f"{peer.title}, site {site}: {error}")
@@ -159,6 +160,8 @@ class Bench:
             able = [each for each in self._peers if any(each in self._able(case) for case in cases)]
             servers = {each.name: stack.enter_context(self._server(each, site, folder)) for each in able}
             for server in servers.values():
+                server.start()
+            for server in servers.values():
                 server.wait(probe_path(site))
             for case in cases:
                 names = [each.name for each in self._able(case)]
@@ -191,6 +194,7 @@ class Bench:
     def _idle(self, peer: Peer, case: IdleCase, folder: Path, executor: ProcessPoolExecutor) -> Figures:
         self._show(f"{case.title}: {peer.title}")
         with self._server(peer, case.site, folder) as server:
+            server.start()
             server.wait(probe_path(case.site))
             pids = server.pids()
             job = idle.IdleJob(server.port, tuple(pids), self._effort.idle, websocket=case.websocket)
@@ -206,6 +210,7 @@ class Bench:
             for peer in able[turn:] + able[:turn]:
                 self._show(f"{case.title}: {number + 1} of {self._effort.starts}, {peer.title}")
                 with self._server(peer, case.site, folder) as server:
+                    server.start()
                     seconds = server.wait(probe_path(case.site))
                     pids = server.pids()
                     figures[peer.name].start_ms.append(seconds * 1e3)
@@ -226,13 +231,13 @@ class Bench:
         self._folders += 1
         return Server(peer, site, folder / str(self._folders), self._server_core)
 
-    def _load(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            max_workers=1,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=load.prepare,
-            initargs=(self._load_core,),
-        )
+    @contextmanager
+    def _load(self) -> Iterator[ProcessPoolExecutor]:
+        """Yield the load generator's process, which is at work already: later it could not be started undisturbed."""
+        with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as executor:
+            with signals.held():
+                executor.submit(load.prepare, self._load_core).result()
+            yield executor
 
     @staticmethod
     @contextmanager

@@ -17,6 +17,7 @@ from typing import Self
 from peers.peer import Peer
 from peers.site import STATIC_FILE, Site
 
+from harness import signals
 from harness.cases import SITES, STATIC
 from harness.wire import ADDRESS, Connection, WrongAnswerError
 
@@ -48,7 +49,7 @@ def on_core(core: int | None) -> Iterator[None]:
 
 
 class Server:
-    """A framework's server process, and its children.
+    """A framework's server process, and its children; it runs from `start` to the end of the ``with`` block.
 
     Args:
         peer: The framework.
@@ -63,31 +64,37 @@ class Server:
         self.port = _free_port()
         self.site.static.mkdir(parents=True)
         (self.site.static / STATIC_FILE).write_bytes(STATIC)
-        self._log = (folder / "output.log").open("wb")
-        environment = {name: value for name, value in os.environ.items() if not _is_of_the_caller(name)}
-        self.started = time.perf_counter()
-        with on_core(core):
-            self._process = subprocess.Popen(
-                peer.command(self.site, self.port),
-                cwd=ROOT,
-                env={**environment, "PYTHONPATH": str(ROOT), **self.site.environment(), **peer.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-                start_new_session=True,
-            )
+        self._core = core
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         return self
 
+    def start(self) -> None:
+        """Start the process."""
+        environment = {name: value for name, value in os.environ.items() if not _is_of_the_caller(name)}
+        command = self.peer.command(self.site, self.port)
+        self.started = time.perf_counter()
+        with (self.site.folder / "output.log").open("wb") as log, on_core(self._core), signals.held():
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**environment, "PYTHONPATH": str(ROOT), **self.site.environment(), **self.peer.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
     def __exit__(self, *exc_info: object) -> None:
+        if self._process is None:
+            return
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):  # what is left of its group is killed
             self._process.wait(STOP_SECONDS)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._log.close()
 
     def wait(self, path: str) -> float:
         """Wait until ``GET`` of *path* is answered with 200, and return the seconds since the process was started.
@@ -98,8 +105,8 @@ class Server:
         request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
         deadline = self.started + START_SECONDS
         while time.perf_counter() < deadline:
-            if self._process.poll() is not None:
-                raise ServerError(f"{self.peer.title} has ended with {self._process.returncode}:\n{self.output()}")
+            if self._running.poll() is not None:
+                raise ServerError(f"{self.peer.title} has ended with {self._running.returncode}:\n{self.output()}")
             with contextlib.suppress(OSError, WrongAnswerError):
                 connection = Connection(self.port)
                 try:
@@ -121,7 +128,13 @@ class Server:
 
     def pids(self) -> list[int]:
         """Return the process and its descendants."""
-        return family(self._process.pid)
+        return family(self._running.pid)
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("start() has not been called")
+        return self._process
 
 
 def probe_path(site: str) -> str:

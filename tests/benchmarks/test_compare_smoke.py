@@ -183,22 +183,22 @@ def read_terminal(descriptor: int) -> bytes:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_its_servers_end_with_it(number: signal.Signals, tmp_path: Path) -> None:
     """Whoever stops it finds neither processes nor files of it afterwards."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, str(SCRIPT), "--case=text", "--peers=tornado", "--rounds=10000", "--seconds=0.1"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(tmp_path)},
         preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - no threads; it may be ignored here
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while not servers(tmp_path) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert servers(tmp_path)
-        process.send_signal(number)
-        _, written = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    ) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not servers(tmp_path) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert servers(tmp_path)
+            process.send_signal(number)
+            _, written = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 128 + number
     assert b"Traceback" not in written
     assert servers(tmp_path) == []

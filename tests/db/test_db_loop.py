@@ -94,15 +94,15 @@ def test_the_pool_counts_right_when_loop_and_threads_compete(sqlite: Backend) ->
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(6) as threads:
             working = [loop.run_in_executor(threads, use) for _ in range(100)]
-            refused = 0
-            for _ in range(100):
+            served = tried = 0
+            while tried < 100 or not served:  # the threads may have all connections for a while, but not for ever
+                tried += 1
                 try:
                     use()
+                    served += 1
                 except PoolExhaustedError:
-                    refused += 1
-                await asyncio.sleep(0)
+                    await asyncio.sleep(0)
             await asyncio.gather(*working)
-        assert refused < 100
 
     asyncio.run(main())
     assert most[0] <= 3

@@ -172,16 +172,20 @@ class Node:
 
     def mark_out(self) -> None:
         """Take note that the server does not answer."""
-        if self.out_since is None:
+        if self._set_out_since(time.monotonic()) is None:
             instead = "reads go to others until it does" if self.config.role == SLAVE else "it is asked again and again"
             _log.warning("the database server %s does not answer; %s", self.config.place, instead)
-        self.out_since = time.monotonic()
 
     def mark_in(self) -> None:
         """Take note that the server answers."""
-        if self.out_since is not None:
+        if self.out_since is not None and self._set_out_since(None) is not None:
             _infolog.info("the database server %s answers again", self.config.place)
-        self.out_since = None
+
+    def _set_out_since(self, moment: float | None) -> float | None:
+        """Set `out_since`, and return what it was; of several threads that find the same, one alone says so."""
+        with self._lock:
+            before, self.out_since = self.out_since, moment
+        return before
 
     def _make_engine(self) -> Engine:
         config = self.config
