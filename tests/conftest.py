@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = (
     "support.servers",  # first, for the others import it
@@ -14,6 +15,12 @@ pytest_plugins = (
     "support.mariadb_servers",
     "support.postgres_servers",
 )
+
+# A busy machine is no reason to fail; nor is an example that chance has not brought up before. To look for new ones:
+# scripts/test --hypothesis-profile=explore
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("steady", settings.get_profile("explore"), derandomize=True, database=None)
+settings.load_profile("steady")
 
 WATCHED = ("tornado", "tornadopy", "asyncio")
 UNWATCHED = ("tornado.access",)  # the status of an answer, which tests look at themselves

@@ -215,14 +215,14 @@ class Application(tornado.web.Application):
         # PERF: no delegate where nothing but the path decides about the handler (benchmarks/handlers.py).
         found = None
         if not self._looks_before and not self.is_behind_proxies:
-            found = self._page_router.resolve(str(request.path))
+            found = self._page_router.resolve(request.path)
         if found is None:
             delegate = self._find_handler(context, request)
             if type(delegate) is not HandlerDelegate or not delegate.takes_whole:
                 return delegate
             delegate.serve()
             return None
-        handler_class, handler_kwargs, context.route_name, args, kwargs = found
+        (handler_class, handler_kwargs, context.route_name), args, kwargs = found
         serve(self, context, handler_class, handler_kwargs, args, kwargs)
         return None
 

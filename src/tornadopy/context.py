@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tornadopy.application import Application
 
-__all__ = ["RequestContext", "current_request", "request_context"]
+__all__ = ["RequestContext", "current_context", "current_request", "request_context"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,12 +37,14 @@ class Scope:
 
     Attributes:
         is_ended: Whether the work is over, and with it what was opened.
+        has_work: Whether there ever was something that has to be done before the headers go out, or at the end.
 
     .. versionadded:: 2.0
     """
 
     # PERF: most requests set none of these (benchmarks/overhead.py).
     is_ended = False
+    has_work = False
     _holders: set[object] | None = None
     _state: dict[Any, Any] | None = None
     _closers: list[Closer] | None = None
@@ -82,6 +84,7 @@ class Scope:
         Raises:
             RuntimeError: The work is over, and nobody would call it.
         """
+        self.has_work = True
         closers: list[Closer] = self.__dict__.setdefault("_closers", [])
         closers.append(closer)
         # NOTE: in this order, for a thread may come here while the event loop ends the work in the opposite order.
@@ -150,6 +153,7 @@ class RequestContext(Scope):
         failure: An error that arose before there was a handler; the handler raises it first.
         request_id_if_known: The request's id, if there is one already.
         variables: The context variables that all code of the request shares, until its end.
+        is_whole: Whether the request has come whole to our own server, whose connection sends a whole answer in one go.
 
     .. versionadded:: 2.0
     """
@@ -164,10 +168,11 @@ class RequestContext(Scope):
         self.application = application
         self.request = request
         # PERF: each request asks for these, and what the object has is found faster than what its class has.
-        self.cleared = False
+        self.cleared = self.has_work = False
         self.failure: BaseException | None = None
         self.request_id_if_known: str | None = None
         self.variables: Context | None = variables
+        self.is_whole = variables is not None
         if variables is not None:
             current_request.set(self)
         else:
@@ -197,6 +202,7 @@ class RequestContext(Scope):
         streamed response, before a handshake is accepted. An error in it is answered like that of a response hook.
         After the headers it is not called any more.
         """
+        self.has_work = True
         if self._preludes is None:
             self._preludes = []
         self._preludes.append(prelude)
@@ -276,6 +282,7 @@ def _log_closer(closer: Closer, error: BaseException) -> None:
 
 
 current_request: ContextVar[RequestContext | None] = ContextVar("tornadopy.current_request", default=None)
+current_context = current_request.get  # PERF: without a bound method for each call
 """The request that is being served here, or None."""
 
 current_message: ContextVar[Scope | None] = ContextVar("tornadopy.current_message", default=None)

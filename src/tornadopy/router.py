@@ -5,6 +5,7 @@ Called by `tornadopy.application` for each request; takes the routes of `tornado
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from inspect import isclass
 from types import MappingProxyType
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["ApplicationRouter", "describe_rule"]
 
 _INDEXED_MATCHERS = frozenset({PathMatches, RouteMatches})
-Resolved = tuple[Any, dict[str, Any], str | None, Sequence[PathArgument], Mapping[str, PathArgument]]
-"""The class that serves a path, the keyword arguments and the name of its route, and what was taken out of the path."""
+Page = tuple[Any, dict[str, Any], str | None]
+"""The class that serves a path, the keyword arguments and the name of its route."""
+Resolved = tuple[Page, Sequence[PathArgument], Mapping[str, PathArgument]]
+"""What serves a path, and what was taken out of the path."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -39,7 +42,7 @@ class ApplicationRouter(_ApplicationRouter):
     application: Application
     _index: RouteIndex
     _indexed = -1
-    _page_of: Mapping[Rule, Resolved | None]
+    _page_of: Mapping[Rule, tuple[Page, bool] | None]  # and whether the groups of its pattern have names
     _pages: Mapping[str, Resolved] = MappingProxyType({})  # by path, those that nothing but the path decides about
 
     def add_rules(self, rules: Sequence[Any]) -> None:
@@ -65,28 +68,32 @@ class ApplicationRouter(_ApplicationRouter):
             raise double_name(str(rule.name), taken, rule)
         return super().process_rule(rule)
 
-    def resolve(self, path: str) -> Resolved | None:
+    def resolve(self, path: Any) -> Resolved | None:
         """Return what serves *path*; None if that is not known from the path alone, or takes more than a class.
 
         PERF: without a delegate for each request (benchmarks/handlers.py).
         """
         if self._indexed != len(self.rules):  # they may be added at any time, as in Tornado
             self._build_index()
-        page = self._pages.get(path)
-        if page is not None:
-            return page
+        resolved = self._pages.get(path)
+        if resolved is not None:
+            return resolved
         for rule, _, regex in self._index.find(path):
             if regex is None:
                 return None
             match = regex.match(path)
             if match is None:
                 continue
-            page = self._page_of[rule]
-            if page is None:
+            found = self._page_of[rule]
+            if found is None:
                 return None
-            if regex.groupindex:
-                return *page[:3], (), {name: _argument(value) for name, value in match.groupdict().items()}
-            return *page[:3], [_argument(value) for value in match.groups()], _NOTHING
+            page, has_names = found
+            if has_names:
+                return page, (), {name: _argument(value) for name, value in match.groupdict().items()}
+            groups = match.groups()
+            if path.isascii() and "%" not in path:
+                return page, groups, _NOTHING
+            return page, [_argument(value) for value in groups], _NOTHING
         return None
 
     def find_handler(self, request: HTTPServerRequest, **_kwargs: Any) -> HTTPMessageDelegate | None:
@@ -117,14 +124,17 @@ class ApplicationRouter(_ApplicationRouter):
         self._indexed = len(self.rules)
         self._page_of = {rule: self._page(rule) for rule in self.rules}
         pages = ((path, self._page_of[rule]) for path, rule in index.spelled_out())
-        self._pages = {path: page for path, page in pages if page is not None}
+        self._pages = {path: (found[0], (), _NOTHING) for path, found in pages if found is not None}
 
-    def _page(self, rule: Rule) -> Resolved | None:
+    def _page(self, rule: Rule) -> tuple[Page, bool] | None:
         """Return what serves the paths of *rule*; None for what is no handler class, or one that streams its body."""
         if not self._is_served(rule.target):
             return None
         served = self.application.served_classes[rule.target]
-        return None if served._stream_request_body else (served, rule.target_kwargs, rule.name, (), _NOTHING)
+        if served._stream_request_body:
+            return None
+        regex: re.Pattern[str] | None = getattr(rule.matcher, "regex", None)
+        return (served, rule.target_kwargs, rule.name), regex is not None and bool(regex.groupindex)
 
     def _is_served(self, target: object) -> bool:
         return isinstance(target, type) and target in self.application.served_classes

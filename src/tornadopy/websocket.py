@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import copy_context
+from types import MappingProxyType
 from typing import Any, cast
 
 from tornado.httputil import HTTPServerRequest
@@ -32,6 +33,8 @@ class WebSocketHandler(TornadoWebSocketHandler, ErrorPageHandler):
 
     .. versionadded:: 2.0
     """
+
+    _kept_kwargs: Mapping[str, Any] = MappingProxyType({})  # Tornado's __init__ hands none on
 
     def __init__(self, application: Application, request: HTTPServerRequest, /, **kwargs: Any) -> None:
         # NOTE: Tornado's __init__ comes next, and cannot take a route's "application" or "request".

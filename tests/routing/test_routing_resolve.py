@@ -43,7 +43,7 @@ def resolved(router: ApplicationRouter, path: str) -> Any:
     found = router.resolve(path)
     if found is None:
         return None
-    served, handler_kwargs, name, args, kwargs = found
+    (served, handler_kwargs, name), args, kwargs = found
     return (
         served,
         handler_kwargs,

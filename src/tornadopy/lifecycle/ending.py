@@ -93,21 +93,24 @@ class EndingHandler(FailingHandler):
         if self._completed and self._returned:
             context = self.context
             context.is_ended = True  # before it is asked what there is: a thread may open something now
-            if context._closers:
+            if context.has_opened:
                 context.end_then(self._be_gone)
             else:
                 self._be_gone()
 
     def _be_gone(self) -> None:
         self.context.release()
-        ended = getattr(self.application, "request_ended", None)
-        if ended is None:
-            return
         sent = self._sent
         if sent is None or sent.done():
-            ended(self)
+            self._leave()
         else:
-            sent.add_done_callback(lambda _: ended(self))
+            sent.add_done_callback(lambda _: self._leave())
+
+    def _leave(self) -> None:
+        self.is_gone = True
+        ended = getattr(self.application, "request_ended", None)
+        if ended is not None:
+            ended(self)
 
     def _connection_closed(self) -> None:
         """Take note that the client is gone; a handler that has returned will not finish any more."""

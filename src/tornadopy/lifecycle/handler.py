@@ -11,7 +11,6 @@ import sys
 from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, cast
 
 import tornado.web
@@ -19,7 +18,7 @@ from tornado.httputil import HTTPInputError, HTTPServerRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import Application, HTTPError, OutputTransform, RequestHandler
 
-from tornadopy.context import RequestContext, current_request
+from tornadopy.context import RequestContext, current_context
 from tornadopy.lifecycle.plan import Plan
 from tornadopy.lifecycle.response import RespondingHandler
 from tornadopy.middleware.pipeline import Pipeline, run_short, run_synchronous
@@ -27,6 +26,7 @@ from tornadopy.types import PathArgument
 
 _NO_PIPELINE = Pipeline()
 _NO_STEPS: Iterator[Awaitable[Any]] = iter(())
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # Tornado lets them through (RFC 9110 §9.2.1)
 _TORNADOS_INIT = RequestHandler.__init__
 _TORNADOS_PARAMETERS = ("application", "request")
@@ -36,8 +36,6 @@ _OWN_FILES = frozenset({__file__, str(tornado.web.__file__)})
 class LifecycleHandler(RespondingHandler):
     """A Tornado handler whose requests pass the middleware pipeline."""
 
-    _kept_kwargs: Mapping[str, Any] = MappingProxyType({})  # of a class whose __init__ hands none on
-
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.look_at_overrides()
@@ -45,23 +43,25 @@ class LifecycleHandler(RespondingHandler):
     @classmethod
     def look_at_overrides(cls) -> None:
         """Plan what is done in one go for the requests of this class, as it is now."""
-        cls._plan = Plan.of(cls, LifecycleHandler)
+        cls._plan_of_class = Plan.of(cls, LifecycleHandler)
 
     def __init__(self, application: Application, request: HTTPServerRequest, /, **kwargs: Any) -> None:
-        context = current_request.get()
+        context = current_context()
         if context is None or context.request is not request:
             context = RequestContext(application, request)  # type: ignore[arg-type]  # a plain Tornado application
         context.handler = self
         self.context = context
-        self._pipeline: Pipeline = getattr(application, "pipeline", _NO_PIPELINE)
-        # PERF: to read what only the class has costs more than to set it here (Python 3.11).
-        self._plan = plan = self._plan
+        try:
+            self._pipeline: Pipeline = application.pipeline  # type: ignore[attr-defined]  # a plain one has none
+        except AttributeError:
+            self._pipeline = _NO_PIPELINE
+        self._plan = plan = self._plan_of_class
         self._spawned = self._returned = self._completed = False
-        if not kwargs and self._kept_kwargs:
-            kwargs = dict(self._kept_kwargs)
-        self._url_kwargs = kwargs
         is_traced = RequestHandler.__init__ is not _TORNADOS_INIT
-        if kwargs or not plan.is_pure or is_traced:
+        self._url_kwargs = kwargs
+        if kwargs or not plan.makes_at_once or is_traced:
+            if not kwargs:
+                kwargs = self._url_kwargs = dict(getattr(self, "_kept_kwargs", {}))
             super().__init__(application, request, **self._kwargs_of_initialize(kwargs))
             if is_traced:
                 # NOTE: libraries that trace requests put a function of their own in the place of Tornado's, and others
@@ -76,7 +76,13 @@ class LifecycleHandler(RespondingHandler):
             self.clear()
             if plan.initializes:
                 self.initialize()
-        request.connection.set_close_callback(self._connection_closed)  # type: ignore[union-attr]
+
+    def hear_of_closing(self) -> None:
+        """Let the connection tell this handler when the client is gone, unless it tells somebody already."""
+        connection: Any = self.request.connection
+        told = getattr(connection, "close_callback", None) or getattr(connection, "_close_callback", None)
+        if told is None:
+            connection.set_close_callback(self._connection_closed)
 
     def _kwargs_of_initialize(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return those of *kwargs* that `initialize` takes, without those that Tornado's ``__init__`` cannot take.
@@ -122,28 +128,31 @@ class LifecycleHandler(RespondingHandler):
                 waiting = next(steps, None)
             else:
                 # PERF: the same without a generator (benchmarks/handlers.py).
+                waiting = None
                 entering = self._enter(args, kwargs)
-                if not isinstance(entering, bool):
+                if entering and entering is not True:
                     steps, waiting = self._steps_from_prepare(), entering
-                elif self._finished or (self._spawned and self._answered):
-                    waiting = None
-                else:
-                    method = getattr(self, self.request.method.lower())
+                elif not self._finished and not (self._spawned and self._answered):
+                    method = getattr(self, self._plan.methods_at_once[self.request.method])
                     waiting = method(*self.path_args, **self.path_kwargs) if args or kwargs else method()
                     if waiting is not None:
                         steps = self._last_step()
-                    elif self._auto_finish and not self._finished and not self._spawned:  # type: ignore[redundant-expr]  # the method may have finished it
+                    elif self._auto_finish and not self._finished and not (self._spawned and self._answered):  # type: ignore[redundant-expr]  # the method may have finished it
                         self.finish()
-                    else:
-                        self._finish_if_it_is_left()
         except (Exception, asyncio.CancelledError) as error:
             waiting = self._fail(error)
         if waiting is None and not (self._spawned and self._running_tasks()):
-            if self._completed:
-                self._returned = True
+            if not self._completed:
+                self._return()
+                return None
+            self._returned = True
+            context = self.context
+            context.is_ended = True  # see `_end`
+            if context.has_work or self._sent is None or not self._sent.done():
                 self._end()
             else:
-                self._return()
+                context.handler = context.variables = None  # see `RequestContext.release`
+                self.is_gone = True  # PERF: before anybody could know of it, so nobody is told
             return None
         rest = self._go_on(steps, waiting)
         self._task = asyncio.get_running_loop().create_task(rest, context=self.context.variables)
@@ -184,7 +193,7 @@ class LifecycleHandler(RespondingHandler):
     def _steps(self, args: Sequence[PathArgument], kwargs: Mapping[str, PathArgument]) -> Iterator[Awaitable[Any]]:
         """Walk the request's way to the handler's method, and through it; yield what is to be awaited."""
         entering = self._enter(args, kwargs)
-        if not isinstance(entering, bool):
+        if entering and entering is not True:
             yield entering
         yield from self._steps_from_prepare()
 
@@ -229,20 +238,30 @@ class LifecycleHandler(RespondingHandler):
         if context.failure is not None:
             raise context.failure
         method = request.method
-        if method not in self.SUPPORTED_METHODS:
+        plan = self._plan
+        if method not in plan.methods_at_once and method not in self.SUPPORTED_METHODS:
             raise HTTPError(405)
-        # What says nothing of its kind is no form.
-        if "Content-Type" in request.headers and not self._stream_request_body:
-            try:
-                request._parse_body()
-            except HTTPInputError as error:
-                raise HTTPError(400, "Invalid body: %s", error) from error
-        self.path_args = [self._decoded(value) for value in args] if args else []
+        headers = request.headers
+        if not getattr(headers, "is_plain", False) and headers.get("Content-Type", "").startswith(_FORMS):
+            self._parse_form()
+        if not args:
+            self.path_args = []
+        elif plan.decodes:
+            self.path_args = [self._decoded(value) for value in args]
+        else:
+            self.path_args = [value if type(value) is str else self._decoded(value) for value in args]
         self.path_kwargs = {name: self._decoded(value, name=name) for name, value in kwargs.items()} if kwargs else {}
         if method not in _SAFE_METHODS:
             self._cross_origin_protection()
         hooks = self._pipeline.request
         return run_short(iter(hooks), context, self) if hooks else False
+
+    def _parse_form(self) -> None:
+        if not self._stream_request_body:
+            try:
+                self.request._parse_body()
+            except HTTPInputError as error:
+                raise HTTPError(400, "Invalid body: %s", error) from error
 
     def _decoded(self, value: PathArgument, **name: str) -> str:
         """Return what a pattern took out of the path as the handler's method gets it."""

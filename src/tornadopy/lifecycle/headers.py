@@ -1,90 +1,66 @@
-"""The headers of a response, which become lists of values when more is asked of them than a plain value each.
+"""The headers of a response: lines that go out as they are, or Tornado's lists of values once more is asked of them.
 
-Made by `tornadopy.lifecycle.lean`; the server puts together what is plain without asking for lists.
+Used by `tornadopy.lifecycle.lean`, and by the server, which adds who answers, and when.
 """
 
 from __future__ import annotations
 
 import functools
+import time
+from collections.abc import Mapping
 from typing import Any
 
-import tornado
 from tornado.httputil import HTTPHeaders, _normalize_header, format_timestamp
 
-_SERVER = f"TornadoServer/{tornado.version}"
-_STAMPED = frozenset({"Server", "Date"})
+from tornadopy.utils.headerlines import SERVER, line, value_of
+
+_STAMPED = frozenset({"Server", "Date"})  # the server adds them to the lines
 
 
-class ResponseHeaders(HTTPHeaders):
-    """Tornado's headers; as long as each has one plain value, they are kept as they go out.
+class ListedHeaders:
+    """The attribute ``_headers`` of a handler: Tornado's headers, made of its lines when somebody asks for them.
 
-    PERF: saves two thirds of what lists of values cost to make and to encode (benchmarks/handlers.py).
-
-    Args:
-        content_type: The value of ``Content-Type``.
-        second: When the response begins, in seconds since the epoch.
-
-    Attributes:
-        plain: The values but for ``Server`` and ``Date``; None once there are lists.
-        stamp: The lines of these two, with the line breaks around them.
+    PERF: as long as each header has one plain value, lines cost a third of what the lists do (benchmarks/handlers.py).
     """
 
-    def __init__(self, content_type: str, second: int) -> None:  # no call of the inherited one: it makes the lists
-        self.plain: dict[str, str] | None = {"Content-Type": content_type}
-        self._second = second
-        self.stamp = _stamp(second)
+    def __get__(self, handler: Any, _owner: type) -> HTTPHeaders:
+        lines: Mapping[str, str] | None = handler._lines
+        if lines is not None:
+            handler._lines = None
+            handler._listed = _listed(lines)
+        headers: HTTPHeaders = handler._listed
+        return headers
 
-    @property
-    def _as_list(self) -> dict[str, list[str]]:  # type: ignore[override]  # made when somebody asks for it
-        if self.plain is not None:
-            plain, self.plain = self.plain, None
-            self._lists = {"Server": [_SERVER], "Date": [format_timestamp(self._second)]}
-            self._lists.update((name, [value]) for name, value in plain.items())
-            self._combined: dict[str, str] = {}
-        return self._lists
-
-    @property
-    def _combined_cache(self) -> dict[str, str]:  # type: ignore[override]
-        self._as_list  # noqa: B018  # both are made at once
-        return self._combined
-
-    def put(self, name: str, value: str) -> bool:
-        """Set a header if it is plain, and return whether it is: not one of a kind, its value printable ASCII."""
-        plain, plain_name = self.plain, _plain_name(name)
-        if plain is None or plain_name is None or not (value.isascii() and value.isprintable()):
-            return False
-        plain[plain_name] = value
-        return True
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return the value of a header."""
-        plain_name = _normalize_header(name)
-        if self.plain is None or plain_name in _STAMPED:
-            return super().get(name, default)
-        return self.plain.get(plain_name, default)
-
-    def get_list(self, name: str) -> list[str]:
-        """Return all values of a header."""
-        plain_name = _normalize_header(name)
-        if self.plain is None or plain_name in _STAMPED:
-            return super().get_list(name)
-        value = self.plain.get(plain_name)
-        return [] if value is None else [value]
-
-    def __contains__(self, name: object) -> bool:
-        if self.plain is None or not isinstance(name, str):
-            return super().__contains__(name)
-        name = _normalize_header(name)
-        return name in self.plain or name in _STAMPED
+    def __set__(self, handler: Any, headers: HTTPHeaders) -> None:
+        handler._lines = None
+        handler._listed = headers
 
 
-@functools.lru_cache(maxsize=256)
-def _plain_name(name: str) -> str | None:
-    """Return *name* as `HTTPHeaders` spells it; None if it is one of those that are kept apart, or no name."""
+@functools.lru_cache(maxsize=512)  # PERF: most values are written in the program
+def plain_line(name: str, value: str) -> tuple[str, str] | None:
+    """Return the header's name as `HTTPHeaders` spells it, and its line.
+
+    Returns:
+        None if the server adds this one, or name or value are not made of printable ASCII.
+    """
     plain = _normalize_header(name)
-    return plain if plain.isascii() and plain.isprintable() and plain not in _STAMPED else None
+    if plain in _STAMPED or not (f"{plain}{value}".isascii() and f"{plain}{value}".isprintable()):
+        return None
+    return plain, line(plain, value)
 
 
-@functools.lru_cache(maxsize=2)
-def _stamp(second: int) -> str:
-    return f"\r\nServer: {_SERVER}\r\nDate: {format_timestamp(second)}\r\n"
+def header_of(handler: Any, name: str) -> str | None:
+    """Return the value of a header of the response, whose name is spelled as `HTTPHeaders` does; None without one."""
+    lines: Mapping[str, str] | None = handler._lines
+    if lines is None:
+        value: str | None = handler._headers.get(name)
+        return value
+    sent = lines.get(name)
+    return None if sent is None else value_of(name, sent)
+
+
+def _listed(lines: Mapping[str, str]) -> HTTPHeaders:
+    headers = HTTPHeaders({"Server": SERVER, "Date": format_timestamp(time.time())})
+    for name, sent in lines.items():
+        headers[name] = value_of(name, sent)
+    return headers

@@ -12,8 +12,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-import time
-from collections.abc import MutableMapping
 from typing import Any
 
 from tornado.httputil import ResponseStartLine
@@ -21,16 +19,25 @@ from tornado.util import ObjectDict
 from tornado.web import _ARG_DEFAULT, _UIModuleNamespace
 
 from tornadopy.lifecycle.ending import EndingHandler
-from tornadopy.lifecycle.headers import ResponseHeaders
+from tornadopy.lifecycle.headers import ListedHeaders, header_of, plain_line
 from tornadopy.response import encode_dict
+from tornadopy.utils.headerlines import line
 
-_HTML = "text/html; charset=UTF-8"
+_HTML = line("Content-Type", "text/html; charset=UTF-8")
 _HASHED = frozenset({"GET", "HEAD"})
 _JSON = "application/json; charset=UTF-8"
+_JSON_LINE = line("Content-Type", _JSON)
 
 
 class LeanHandler(EndingHandler):
-    """The part of a handler that does in one go what Tornado does by many methods, where its plan allows it."""
+    """The part of a handler that does in one go what Tornado does by many methods, where its plan allows it.
+
+    Attributes:
+        _lines: The headers of the response as they go out, by name, as long as they are plain; else None.
+    """
+
+    _lines: dict[str, str] | None = None
+    _headers = ListedHeaders()
 
     @functools.cached_property
     def ui(self) -> ObjectDict:  # type: ignore[override]  # Tornado makes it for each request
@@ -43,10 +50,10 @@ class LeanHandler(EndingHandler):
     def clear(self) -> None:
         """Reset headers and content of this response, as Tornado does; the request's id stays."""
         plan = self._plan
-        if not plan.is_pure:
+        if not plan.sends_at_once:
             super().clear()
             return
-        self._headers = ResponseHeaders(_HTML, int(time.time()))
+        self._lines = {"Content-Type": _HTML}
         if plan.has_defaults:
             self.set_default_headers()
         self._write_buffer = []
@@ -57,10 +64,13 @@ class LeanHandler(EndingHandler):
 
     def set_header(self, name: str, value: Any) -> None:
         """Set a header of the response."""
-        headers = self._headers
-        may_be_plain = type(value) is str and self._plan.sends_at_once
-        if not may_be_plain or type(headers) is not ResponseHeaders or not headers.put(name, value):
-            super().set_header(name, value)
+        lines = self._lines
+        if lines is not None and type(value) is str:
+            found = plain_line(name, value)
+            if found is not None:
+                lines[found[0]] = found[1]
+                return
+        super().set_header(name, value)
 
     def get_argument(self, name: str, default: Any = _ARG_DEFAULT, strip: bool = True) -> Any:
         """Return an argument of the query or the body; see Tornado's."""
@@ -74,62 +84,68 @@ class LeanHandler(EndingHandler):
 
     def write(self, chunk: str | bytes | dict[str, Any]) -> None:
         """Write *chunk* to the buffer, a dictionary as JSON."""
-        plan = self._plan
-        if self._finished or not isinstance(chunk, (str, dict, bytes)):
-            super().write(chunk)  # says what is wrong
-            return
-        if isinstance(chunk, dict):
+        kind = type(chunk)
+        if self._finished or not self._plan.is_pure:
+            self._write_by_steps(chunk)
+        elif kind is str:
+            self._write_buffer.append(chunk.encode())  # type: ignore[union-attr]  # mypy does not follow *kind*
+        elif kind is dict:
             encode = getattr(self.application, "json_encoder", None)
-            if encode is not None or plan.is_pure:
-                chunk = encode_dict(chunk) if encode is None else encode(chunk)
-                if not plan.sends_at_once:
-                    self.set_header("Content-Type", _JSON)
-                else:  # PERF: as `set_header` does
-                    LeanHandler.set_header(self, "Content-Type", _JSON)
-        if plan.is_pure and not isinstance(chunk, dict):
-            self._write_buffer.append(chunk.encode() if isinstance(chunk, str) else chunk)
+            text = encode_dict(chunk) if encode is None else encode(chunk)  # type: ignore[arg-type]
+            if self._lines is None:
+                self.set_header("Content-Type", _JSON)
+            else:  # PERF: as `set_header` does
+                self._lines["Content-Type"] = _JSON_LINE
+            self._write_buffer.append(text.encode() if isinstance(text, str) else text)
         else:
-            super().write(chunk)
+            self._write_by_steps(chunk)
 
-    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
-        """Send the response, in one go if it has not begun and may have a body.
+    def _write_by_steps(self, chunk: Any) -> None:
+        encode = getattr(self.application, "json_encoder", None)
+        if encode is not None and isinstance(chunk, dict) and not self._finished:
+            chunk = encode(chunk)
+            self.set_header("Content-Type", _JSON)
+        super().write(chunk)
+
+    def _finish_at_once(self) -> asyncio.Future[None]:
+        """Send the response, in one go if it has not begun and may have a body; by Tornado's steps otherwise.
 
         PERF: all in one function, for calls are half of what the steps cost (benchmarks/handlers.py).
         """
-        status, plan = self._status_code, self._plan
+        status, lines = self._status_code, self._lines
         if (
-            not plan.sends_at_once
-            or chunk is not None
+            lines is None
             or self._headers_written
-            or self._finished
             or self._transforms
             or (status != 200 and (status < 200 or status in {204, 304}))
         ):
-            return self._finish_by_steps(chunk)
-        request, headers = self.request, self._headers
-        fields: MutableMapping[str, str] = headers
-        if type(headers) is ResponseHeaders and headers.plain is not None:
-            fields = headers.plain
+            return self._finish_by_steps()
+        request = self.request
         body = b"".join(self._write_buffer)
-        if status == 200 and "Etag" not in fields and request.method in _HASHED:
-            if plan.hashes_at_once and "If-None-Match" not in request.headers:
-                fields["Etag"] = f'"{hashlib.sha1(body).hexdigest()}"'  # noqa: S324 - Tornado's choice, and no secret
-            elif self._is_not_modified():
+        method = request.method
+        if status == 200 and "Etag" not in lines and method in _HASHED:
+            asked = request.headers
+            is_conditional = not getattr(asked, "is_plain", False) and "If-None-Match" in asked
+            if is_conditional or not self._plan.hashes_at_once:
                 return self._finish_by_steps()
-            else:
-                fields = headers
+            digest = hashlib.sha1(body).hexdigest()  # noqa: S324 - Tornado's choice, and no secret
+            lines["Etag"] = f'Etag: "{digest}"\r\n'
+        if "Content-Length" not in lines:
+            lines["Content-Length"] = f"Content-Length: {len(body)}\r\n"
+        elif header_of(self, "Content-Length") != str(len(body)):
+            return self._finish_by_steps()
         self._headers_written = True
-        sent: asyncio.Future[None]
+        sent: asyncio.Future[None] | None = None
         try:
             if hasattr(self, "_new_cookie"):
                 self._add_cookies()
-                fields = headers
-            send_whole = getattr(request.connection, "send_whole", None)
-            if send_whole is None or "Content-Length" in fields:
+            elif self.context.is_whole:
+                connection: Any = request.connection
+                sent = connection.send_whole(status, self._reason, lines, b"" if method == "HEAD" else body)
+            if sent is None:
                 sent = self._send_by_steps(body)
             else:
-                fields["Content-Length"] = str(len(body))
-                sent = self._sent = send_whole(status, self._reason, headers, body if request.method != "HEAD" else b"")
+                self._sent = sent
         except Exception:
             self._close_connection()  # the headers could not go out, so nothing else can
             raise
@@ -140,22 +156,12 @@ class LeanHandler(EndingHandler):
         self.ui = None  # type: ignore[assignment]  # its functions refer to the handler
         return sent
 
-    def _is_not_modified(self) -> bool:
-        self.set_etag_header()
-        if not self.check_etag_header():
-            return False
-        self._write_buffer = []
-        self.set_status(304)
-        return True
-
-    def _finish_by_steps(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
-        return self._sending(super().finish(chunk))
+    def _finish_by_steps(self) -> asyncio.Future[None]:
+        return self._sending(super().finish())
 
     def _send_by_steps(self, body: bytes) -> asyncio.Future[None]:
         connection: Any = self.request.connection
         connection.set_close_callback(None)  # or the connection would hold the handler until its next request
-        if "Content-Length" not in self._headers:
-            self._headers["Content-Length"] = str(len(body))
         start_line = ResponseStartLine("", self._status_code, self._reason)
         sent = connection.write_headers(start_line, self._headers, b"" if self.request.method == "HEAD" else body)
         connection.finish()

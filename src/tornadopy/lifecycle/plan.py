@@ -7,7 +7,9 @@ step consists of, `tornadopy.lifecycle.lean` takes the step in one go.
 from __future__ import annotations
 
 import inspect
-from typing import Any, NamedTuple, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Self
 
 from tornado.web import RequestHandler
 
@@ -24,14 +26,16 @@ _SENDING_METHODS = (
 )
 
 
-class Plan(NamedTuple):
-    """What may be done in one go for the requests of a handler class.
+class Plan:
+    """What may be done in one go for the requests of a handler class; without arguments: nothing.
 
     Attributes:
         is_pure: Whether no class but ours and Tornado's own has a say between `LifecycleHandler` and `object`.
+        makes_at_once: Whether it is pure, and its ``__init__`` hands its keyword arguments on.
         sends_at_once: Whether the class leaves alone the methods that a response is sent by.
         hashes_at_once: Whether it leaves alone those that make the ETag.
-        methods_at_once: The HTTP methods for which nothing that is known of the class asks for a task.
+        methods_at_once: The HTTP methods for which nothing that is known of the class asks for a task, and the names of
+            the functions that serve them.
         decodes: Whether it has a `decode_argument` of its own.
         prepares: Whether it has a `prepare` or an `on_prepare` of its own.
         concludes: Whether it has a `complete_finish` of its own.
@@ -40,16 +44,46 @@ class Plan(NamedTuple):
         initialize_names: The arguments that `initialize` takes; None for any.
     """
 
-    is_pure: bool = False
-    sends_at_once: bool = False
-    hashes_at_once: bool = False
-    methods_at_once: frozenset[str] = frozenset()
-    has_defaults: bool = True
-    initializes: bool = True
-    decodes: bool = True
-    prepares: bool = True
-    concludes: bool = True
-    initialize_names: frozenset[str] | None = frozenset()
+    __slots__ = (
+        "concludes",
+        "decodes",
+        "has_defaults",
+        "hashes_at_once",
+        "initialize_names",
+        "initializes",
+        "is_pure",
+        "makes_at_once",
+        "methods_at_once",
+        "prepares",
+        "sends_at_once",
+    )
+
+    def __init__(
+        self,
+        *,
+        is_pure: bool = False,
+        makes_at_once: bool = False,
+        sends_at_once: bool = False,
+        hashes_at_once: bool = False,
+        methods_at_once: Mapping[str, str] = MappingProxyType({}),
+        has_defaults: bool = True,
+        initializes: bool = True,
+        decodes: bool = True,
+        prepares: bool = True,
+        concludes: bool = True,
+        initialize_names: frozenset[str] | None = frozenset(),
+    ) -> None:
+        self.is_pure = is_pure
+        self.makes_at_once = makes_at_once
+        self.sends_at_once = sends_at_once
+        self.hashes_at_once = hashes_at_once
+        self.methods_at_once = methods_at_once
+        self.has_defaults = has_defaults
+        self.initializes = initializes
+        self.decodes = decodes
+        self.prepares = prepares
+        self.concludes = concludes
+        self.initialize_names = initialize_names
 
     @classmethod
     def of(cls, handler_class: type[RequestHandler], base: type[RequestHandler]) -> Self:
@@ -62,9 +96,10 @@ class Plan(NamedTuple):
         is_pure = order[order.index(base) :] == base.__mro__
         return cls(
             is_pure=is_pure,
+            makes_at_once=is_pure and not hasattr(handler_class, "_kept_kwargs"),
             sends_at_once=is_pure and leaves_alone(*_SENDING_METHODS),
             hashes_at_once=leaves_alone(*_ETAG_METHODS),
-            methods_at_once=_methods_at_once(handler_class) if leaves_alone("_execute") else frozenset(),
+            methods_at_once=_methods_at_once(handler_class) if leaves_alone("_execute") else {},
             has_defaults=not leaves_alone("set_default_headers", "clear"),
             initializes=not leaves_alone("initialize"),
             decodes=not leaves_alone("decode_argument"),
@@ -74,17 +109,17 @@ class Plan(NamedTuple):
         )
 
 
-def _methods_at_once(handler_class: type[RequestHandler]) -> frozenset[str]:
-    """Return the HTTP methods that *handler_class* serves by plain functions alone.
+def _methods_at_once(handler_class: type[RequestHandler]) -> dict[str, str]:
+    """Return the HTTP methods that *handler_class* serves by plain functions alone, and the names of the functions.
 
     NOTE: code that runs in a task of asyncio's may ask for it, cancel it, set it a time. That is why an asynchronous
     method is given one from the start, with `prepare` in it, and not only when it first waits.
     """
     on_prepare = getattr(handler_class, "on_prepare", None)
     if is_asynchronous(handler_class.prepare) or is_asynchronous(on_prepare):
-        return frozenset()
-    methods = {name: getattr(handler_class, name.lower(), None) for name in handler_class.SUPPORTED_METHODS}
-    return frozenset(name for name, method in methods.items() if not is_asynchronous(method))
+        return {}
+    names = {method: method.lower() for method in handler_class.SUPPORTED_METHODS}
+    return {method: name for method, name in names.items() if not is_asynchronous(getattr(handler_class, name, None))}
 
 
 def _parameters(initialize: Any) -> frozenset[str] | None:

@@ -19,6 +19,7 @@ from tornado.web import Finish, OutputTransform
 
 from tornadopy.context import current_request
 from tornadopy.lifecycle.errors import app_log
+from tornadopy.lifecycle.headers import header_of
 from tornadopy.lifecycle.lean import LeanHandler
 from tornadopy.middleware.pipeline import run_short
 
@@ -75,11 +76,10 @@ class RespondingHandler(LeanHandler):
         Raises:
             RuntimeError: The response has been finished already.
         """
-        is_usual = not (self._pipeline.response or self._finished or self._spawned or self.context._preludes)
-        if is_usual and chunk is None:
-            # PERF: the usual way; super() costs more than a call (benchmarks/handlers.py).
+        is_special = self._pipeline.response or self._finished or self._spawned or self.context.has_work
+        if not is_special and chunk is None:
             try:
-                sent = LeanHandler.finish(self)
+                sent = self._finish_at_once()
             except BaseException:
                 if self._finished or self._returned:
                     self._conclude()
@@ -172,7 +172,7 @@ class RespondingHandler(LeanHandler):
         if self._response_hooks is None:
             self._response_hooks = iter(self._pipeline.response)
         # PERF: the body is described only where a hook has touched it (benchmarks/overhead.py).
-        before = self._write_buffer[:], self._status_code, self._headers.get("Content-Length")
+        before = self._write_buffer[:], self._status_code, header_of(self, "Content-Length")
         self._is_in_hooks = True
         try:
             result = run_short(self._response_hooks, self.context, self, self._write_buffer)
@@ -212,7 +212,7 @@ class RespondingHandler(LeanHandler):
         for index, chunk in enumerate(buffer):
             if not isinstance(chunk, bytes):
                 buffer[index] = utf8(chunk)
-        after = self._describe(buffer, self._status_code, self._headers.get("Content-Length"))
+        after = self._describe(buffer, self._status_code, header_of(self, "Content-Length"))
         if not after.is_allowed and (before.is_allowed or not before.length):
             buffer.clear()  # a footer for every page must not break a 304
             self.clear_header("Content-Length")
@@ -223,7 +223,7 @@ class RespondingHandler(LeanHandler):
         if self._sealed:
             self._unseal()
         try:
-            return LeanHandler.finish(self)
+            return self._finish_at_once()
         finally:
             if self._finished or self._returned:
                 self._conclude()
@@ -292,7 +292,7 @@ class RespondingHandler(LeanHandler):
             return 0
         if self._streamed_length:
             return self._streamed_length
-        return int(self._headers.get("Content-Length", 0)) if self._headers_written else 0
+        return int(header_of(self, "Content-Length") or 0) if self._headers_written else 0
 
 
 class LengthCounter(OutputTransform):

@@ -259,7 +259,7 @@ class ChunkedBody(Body):
 
 
 def _body(parser: HttpRequestParser, listener: _Listener, fields: bytes, version: str, headers: RequestHeaders) -> Body:
-    if "Transfer-Encoding" not in headers:
+    if not headers.have(b"\r\ntransfer-encoding:"):
         return Body(parser, listener, int(headers.get("Content-Length")))
     coding = headers["Transfer-Encoding"]
     if coding.lower() != "chunked":

@@ -28,51 +28,55 @@ class Clock:
         loop: The event loop.
         context: The context variables in which *expire* is called.
         expire: Called when the deadline has passed.
+
+    Attributes:
+        deadline: As the loop's time. Who sets it himself must set one after *fires*.
+        fires: When the timer looks at it.
     """
 
-    __slots__ = ("_context", "_deadline", "_expire", "_loop", "_timer", "_when")
+    __slots__ = ("_context", "_expire", "_loop", "_timer", "deadline", "fires")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, context: Context, expire: Callable[[], None]) -> None:
         self._loop = loop
         self._context = context
         self._expire: Callable[[], None] | None = expire
-        self._deadline = _NEVER
+        self.deadline = _NEVER
         self._timer: asyncio.TimerHandle | None = None
-        self._when = _NEVER  # the timer fires
+        self.fires = _NEVER
 
     def set(self, seconds: float) -> None:
         """Let the deadline pass *seconds* from now."""
-        self._deadline = deadline = self._loop.time() + seconds
-        if self._when > deadline:
+        self.deadline = deadline = self._loop.time() + seconds
+        if self.fires > deadline:
             if self._timer is not None:
                 self._timer.cancel()
             self._start(deadline)
 
     def extend(self, seconds: float, limit: float) -> None:
         """Let the deadline pass *seconds* later, but at most *limit* from now."""
-        self._deadline = min(self._deadline + seconds, self._loop.time() + limit)
+        self.deadline = min(self.deadline + seconds, self._loop.time() + limit)
 
     def rest(self) -> None:
         """Let no deadline pass until one is set."""
-        self._deadline = _NEVER
+        self.deadline = _NEVER
 
     def stop(self) -> None:
         """Stop for good."""
         self._expire = None
         if self._timer is not None:
             self._timer.cancel()
-            self._timer, self._when = None, _NEVER
+            self._timer, self.fires = None, _NEVER
 
     def _start(self, deadline: float) -> None:
-        self._when = deadline
+        self.fires = deadline
         self._timer = self._loop.call_at(deadline, self._look, context=self._context)
 
     def _look(self) -> None:
-        self._timer, self._when = None, _NEVER
-        if self._deadline == _NEVER or self._expire is None:
+        self._timer, self.fires = None, _NEVER
+        if self.deadline == _NEVER or self._expire is None:
             return
-        if self._loop.time() < self._deadline:
-            self._start(self._deadline)
+        if self._loop.time() < self.deadline:
+            self._start(self.deadline)
         else:
-            self._deadline = _NEVER
+            self.deadline = _NEVER
             self._expire()

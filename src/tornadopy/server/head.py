@@ -65,18 +65,26 @@ class RequestHeaders(HTTPHeaders):
 
     Args:
         fields: The lines of the fields, approved by llhttp: from the end of the request line to the empty line.
+
+    Attributes:
+        is_plain: Whether it is known that no field is about content or conditions.
     """
 
     def __init__(self, fields: bytes) -> None:  # no call of the inherited one: it would make the dictionaries
         self._fields = fields
         self._lower = fields.lower()
         self._parsed: dict[str, list[str]] | None = None
-        self._combined_cache = {}
+        self.is_plain = False
+
+    @functools.cached_property
+    def _combined_cache(self) -> dict[str, str]:  # type: ignore[override]  # made when it is first asked for
+        return {}
 
     @property
     def _as_list(self) -> dict[str, list[str]]:  # type: ignore[override]  # made when it is first asked for
         if self._parsed is None:
             self._parsed = _parse_fields(self._fields)
+            self.is_plain = False  # whoever has the lists may change them
         return self._parsed
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -100,7 +108,24 @@ class RequestHeaders(HTTPHeaders):
         return str(found)
 
     def __contains__(self, name: object) -> bool:
-        return _key(name) in self._lower if self._parsed is None else super().__contains__(name)
+        # PERF: "in" would take the bytes for a number first, and raise an error within.
+        return self._lower.find(_key(name)) >= 0 if self._parsed is None else super().__contains__(name)
+
+    def have(self, key: bytes) -> bool:
+        """Return whether there is a field that begins with *key*: its name in lower case, between line break and colon.
+
+        PERF: for who reads the head itself; "in" takes three times as long. Nobody may have changed it yet.
+        """
+        return self._lower.find(key) >= 0
+
+    def repeat_host(self, host_line: bytes) -> bool:
+        """Return whether *host_line* comes first, and no other ``Host``; set `is_plain` if so."""
+        if not self._fields.startswith(host_line):
+            return False
+        start = len(host_line) - 2
+        lower = self._lower
+        self.is_plain = lower.find(b"\r\ncontent-type:", start) < 0 and lower.find(b"\r\nif-none-match:", start) < 0
+        return lower.find(HOST, start) < 0
 
     def host_line(self) -> bytes:
         """Return the field ``Host`` with the line breaks before and after it, if it is the first; else nothing."""

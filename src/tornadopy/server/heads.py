@@ -25,13 +25,16 @@ class Heads:
         reader: What judges them.
     """
 
-    __slots__ = ("_last", "_reader", "_scanned")
+    __slots__ = ("_fields", "_is_persistent", "_line", "_reader", "_scanned", "_start_line")
 
     def __init__(self, reader: HeadReader) -> None:
         self._reader = reader
         self._scanned = 0  # bytes of an incomplete head that have been looked at
-        # The last request without a body: its bytes, its first line, whether the connection might go on.
-        self._last: tuple[bytes, RequestStartLine | None, bool] = (b"", None, False)
+        # The last request line; the fields of the last request without a body, and whether the connection might go on.
+        self._line = b""
+        self._start_line: RequestStartLine | None = None
+        self._fields = b""
+        self._is_persistent = False
 
     def find_end(self, received: bytes, limit: int) -> int:
         """Return how long the head at the beginning of *received* is, in bytes; 0 if it has not come whole.
@@ -60,19 +63,21 @@ class Heads:
         line_end = head.index(b"\r\n")
         if not line_end:
             return self.read(head.lstrip(b"\r\n"))  # RFC 9112 §2.2
-        fields = head[line_end:]
+        line, fields = head[:line_end], head[line_end:]
         headers = RequestHeaders(fields)
-        # PERF: clients repeat themselves. The same bytes, approved once as a request without a body, mean the same.
-        last, start_line, is_persistent = self._last
-        if head == last and start_line is not None:
-            return start_line, headers, is_persistent, None
-        start_line = parse_request_line(head[:line_end])
+        start_line = self._start_line
+        # PERF: clients repeat themselves. The same bytes, approved once, mean the same.
+        if start_line is None or line != self._line:
+            start_line = parse_request_line(line)
+            self._line, self._start_line, self._fields = line, start_line, b""
+        elif fields == self._fields:
+            return start_line, headers, self._is_persistent, None
         version = start_line[2]
         is_persistent, body = self._reader.read(fields, version, headers)
         if version == "HTTP/1.0" or start_line[0] == "CONNECT":
             is_persistent = is_persistent and _may_persist(start_line, headers)
         if body is None:
-            self._last = head, start_line, is_persistent
+            self._fields, self._is_persistent = fields, is_persistent
         return start_line, headers, is_persistent, body
 
 

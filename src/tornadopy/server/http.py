@@ -28,6 +28,7 @@ from tornadopy.server.accepting import Acceptor
 from tornadopy.server.choice import BACKLOG
 from tornadopy.server.protocol import ServerConnection
 from tornadopy.server.request import RoutedRequest
+from tornadopy.utils.headerlines import Stamp
 
 _ROUTING_METHODS = frozenset({"find_handler", "get_handler_delegate"})
 
@@ -50,6 +51,7 @@ class HTTPServer(TornadoHTTPServer):
         inherited = super().initialize
         inherited(request_callback, *args, **kwargs)
         given = inspect.signature(inherited).bind(request_callback, *args, **kwargs).arguments
+        self.stamp = Stamp()
         self.idle_seconds: float = given.get("idle_connection_timeout") or clock.IDLE_SECONDS
         self.heads = HeadReader()
         self.variables = copy_context()

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tornado.http1connection import HTTP1ConnectionParameters
-from tornado.httputil import HTTPHeaders, HTTPInputError
+from tornado.httputil import HTTPInputError
 from tornado.iostream import IOStream
 from tornado.log import gen_log
 
@@ -20,7 +20,7 @@ from tornadopy.server import clock
 from tornadopy.server.context import ConnectionContext
 from tornadopy.server.exchange import Exchange
 from tornadopy.server.handover import hand_over
-from tornadopy.server.head import HEAD_END
+from tornadopy.server.head import HEAD_END, RequestHeaders
 from tornadopy.server.heads import Head, Heads, HeadTooLarge
 from tornadopy.server.incoming import Incoming, serve_whole
 from tornadopy.server.sender import Sender
@@ -103,13 +103,14 @@ class ServerConnection(Sender):
     def data_received(self, data: bytes) -> None:
         """Take in what has come."""
         end = 0 if self._next or self._buffer or self.is_closed else data.find(HEAD_END) + 4
-        if end < 5 or end > self._max_head:
+        if not 4 <= end <= self._max_head:
             self._buffer = self._buffer + data if self._buffer else data
             self.advance()
             return
-        self._buffer, self._ahead = data[end:], _IN_A_ROW
+        if end < len(data):
+            data, self._buffer, self._ahead = data[:end], data[end:], _IN_A_ROW
         try:  # PERF: a whole head is the usual thing, and mostly there is nothing behind it
-            self._start(self._heads.read(data[:end]))
+            self._start(self._heads.read(data))
         except HTTPInputError as error:
             self.refuse(error)
         if self._buffer:
@@ -209,14 +210,10 @@ class ServerConnection(Sender):
         incoming = self.incoming = Incoming(self, exchange, body, self.server.variables.copy())
         incoming.begin(start_line, headers)
 
-    def _takes_whole(self, exchange: Exchange, body: Body, headers: HTTPHeaders) -> bool:
-        """Take in a body that has come with its head; return whether that is so.
-
-        Raises:
-            HTTPInputError: This is no body.
-        """
+    def _takes_whole(self, exchange: Exchange, body: Body, headers: RequestHeaders) -> bool:
+        """Take in a body that has come with its head; return whether that is so."""
         length, buffer = body.length, self._buffer
-        if length is None or length > min(len(buffer), exchange.max_body_size) or "Expect" in headers:
+        if length is None or length > len(buffer) or length > exchange.max_body_size or headers.have(b"\r\nexpect:"):
             return False
         self._buffer = buffer[body.feed(buffer) :]
         return True
@@ -275,7 +272,11 @@ class ServerConnection(Sender):
             self.end_exchange(exchange)
             return waiting
         self.incoming = None  # PERF: from here on what `_end` does, without its questions
-        self._clock.set(self.server.idle_seconds)
+        deadline = self.loop.time() + self.server.idle_seconds
+        if self._clock.fires < deadline:
+            self._clock.deadline = deadline
+        else:
+            self._clock.set(self.server.idle_seconds)
         if self._buffer:
             self._follow()
         else:

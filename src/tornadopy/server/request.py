@@ -15,15 +15,12 @@ from tornado.escape import parse_qs_bytes
 from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine, ResponseStartLine, split_host_and_port
 from tornado.routing import _DefaultMessageDelegate, _RoutingDelegate
 
-from tornadopy.server.head import HOST
-
 if TYPE_CHECKING:
     from tornadopy.server.exchange import Exchange
     from tornadopy.server.head import RequestHeaders
     from tornadopy.server.protocol import ServerConnection
 
 
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _USUAL_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")
 
 
@@ -89,7 +86,7 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
         self.server_connection = server_connection
         self._start_time = time.time()
         line = context.host_line
-        if line and headers._fields.startswith(line) and headers._lower.find(HOST, len(line) - 2) < 0:
+        if line and headers.repeat_host(line):
             self.host = context.host  # PERF: clients repeat the first field
         else:
             self.host = context.host = _host(headers, start_line.version)
@@ -100,11 +97,6 @@ class HTTPServerRequest(httputil.HTTPServerRequest):
         self.path, _, self.query = uri.partition("?")
         if self.query.count("&") >= httputil._DEFAULT_PARSE_BODY_CONFIG.urlencoded.max_arguments:
             raise HTTPInputError("Invalid query string: too many fields")
-
-    def _parse_body(self) -> None:
-        # PERF: other content has no arguments.
-        if self.headers.get("Content-Type", "").startswith(_FORMS):
-            super()._parse_body()
 
 
 def parse_query(query: str) -> dict[str, list[bytes]]:
