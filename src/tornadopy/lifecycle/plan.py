@@ -60,31 +60,35 @@ class Plan(NamedTuple):
 
         order = handler_class.__mro__
         is_pure = order[order.index(base) :] == base.__mro__
+        initializes = not leaves_alone("initialize")
         return cls(
             is_pure=is_pure,
             sends_at_once=is_pure and leaves_alone(*_SENDING_METHODS),
             hashes_at_once=leaves_alone(*_ETAG_METHODS),
-            methods_at_once=_methods_at_once(handler_class) if leaves_alone("_execute") else frozenset(),
+            methods_at_once=_methods_at_once(handler_class, base) if leaves_alone("_execute") else frozenset(),
             has_defaults=not leaves_alone("set_default_headers", "clear"),
-            initializes=not leaves_alone("initialize"),
+            initializes=initializes,
             decodes=not leaves_alone("decode_argument"),
             prepares=not leaves_alone("prepare", "on_prepare"),
             concludes=not leaves_alone("complete_finish"),
-            initialize_names=_parameters(handler_class.initialize),
+            initialize_names=_parameters(handler_class.initialize) if initializes else frozenset(),
         )
 
 
-def _methods_at_once(handler_class: type[RequestHandler]) -> frozenset[str]:
+def _methods_at_once(handler_class: type[RequestHandler], base: type[RequestHandler]) -> frozenset[str]:
     """Return the HTTP methods that *handler_class* serves by plain functions alone.
 
     NOTE: code that runs in a task of asyncio's may ask for it, cancel it, set it a time. That is why an asynchronous
     method is given one from the start, with `prepare` in it, and not only when it first waits.
     """
-    on_prepare = getattr(handler_class, "on_prepare", None)
-    if is_asynchronous(handler_class.prepare) or is_asynchronous(on_prepare):
+
+    def is_plain(name: str) -> bool:
+        method = getattr(handler_class, name, None)
+        return method is getattr(base, name, None) or not is_asynchronous(method)  # PERF: all of *base* are plain
+
+    if not (is_plain("prepare") and is_plain("on_prepare")):
         return frozenset()
-    methods = {name: getattr(handler_class, name.lower(), None) for name in handler_class.SUPPORTED_METHODS}
-    return frozenset(name for name, method in methods.items() if not is_asynchronous(method))
+    return frozenset(name for name in handler_class.SUPPORTED_METHODS if is_plain(name.lower()))
 
 
 def _parameters(initialize: Any) -> frozenset[str] | None:

@@ -25,7 +25,7 @@ from tornadopy.utils.imports import import_setting
 from tornadopy.utils.suggest import nearest
 
 _MARK: Final = "tornadopy.logger.configuration:"
-_COLOURED = re.compile(r"%\((end_)?color\)")
+_COLOURED = r"%\((end_)?color\)"
 
 
 class _Plan(NamedTuple):
@@ -193,7 +193,7 @@ def _formatter(wanted: str | None, where: str, *, name: str, colour: bool) -> lo
         # An access line is complete as it comes.
         return logging.Formatter("%(message)s") if name == ACCESS_LOGGER else LogFormatter(color=colour)
     if "%" in wanted:
-        if _COLOURED.search(wanted):
+        if re.search(_COLOURED, wanted):
             return LogFormatter(wanted, color=colour)
         try:
             return logging.Formatter(wanted)
