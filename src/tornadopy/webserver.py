@@ -28,7 +28,6 @@ from tornado.options import options
 from tornadopy import apps
 from tornadopy.application import Application
 from tornadopy.conf import Settings, settings
-from tornadopy.decorators import async_execute
 from tornadopy.exceptions import ArgumentError, ServerError, TornadopyError
 from tornadopy.logger import configuration
 from tornadopy.server import reload
@@ -299,7 +298,7 @@ class Server:
                 await application.shutdown()
             finally:
                 try:
-                    await async_execute.end_calls(max(0.0, deadline - loop.time()))
+                    await _end_calls(max(0.0, deadline - loop.time()))
                 finally:
                     restore()
                     configuration.flush()
@@ -344,6 +343,12 @@ class Server:
         if thing is None:
             raise ServerError(f"{step} needs {missing} to be called before it")
         return thing
+
+
+async def _end_calls(grace: float) -> None:
+    from tornadopy.decorators import async_execute  # noqa: PLC0415 - many sites have no threads
+
+    await async_execute.end_calls(grace)
 
 
 def _is_application_class(thing: object) -> bool:

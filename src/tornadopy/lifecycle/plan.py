@@ -7,6 +7,7 @@ step consists of, `tornadopy.lifecycle.lean` takes the step in one go.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Self
 
 from tornado.web import RequestHandler
@@ -55,36 +56,37 @@ class Plan(NamedTuple):
     def of(cls, handler_class: type[RequestHandler], base: type[RequestHandler]) -> Self:
         """Return the plan of *handler_class*, which inherits *base*."""
 
-        def leaves_alone(*names: str) -> bool:
-            return all(getattr(handler_class, name) is getattr(base, name) for name in names)
-
-        order = handler_class.__mro__
-        is_pure = order[order.index(base) :] == base.__mro__
-        initializes = not leaves_alone("initialize")
+        order, inherited = handler_class.__mro__, base.__mro__
+        own = {name for each in order if each not in inherited for name in vars(each)}
+        is_pure = order[order.index(base) :] == inherited
+        initializes = "initialize" in own
         return cls(
             is_pure=is_pure,
-            sends_at_once=is_pure and leaves_alone(*_SENDING_METHODS),
-            hashes_at_once=leaves_alone(*_ETAG_METHODS),
-            methods_at_once=_methods_at_once(handler_class, base) if leaves_alone("_execute") else frozenset(),
-            has_defaults=not leaves_alone("set_default_headers", "clear"),
+            sends_at_once=is_pure and own.isdisjoint(_SENDING_METHODS),
+            hashes_at_once=own.isdisjoint(_ETAG_METHODS),
+            methods_at_once=frozenset() if "_execute" in own else _methods_at_once(handler_class, own),
+            has_defaults=not own.isdisjoint(("set_default_headers", "clear")),
             initializes=initializes,
-            decodes=not leaves_alone("decode_argument"),
-            prepares=not leaves_alone("prepare", "on_prepare"),
-            concludes=not leaves_alone("complete_finish"),
+            decodes="decode_argument" in own,
+            prepares=not own.isdisjoint(("prepare", "on_prepare")),
+            concludes="complete_finish" in own,
             initialize_names=_parameters(handler_class.initialize) if initializes else frozenset(),
         )
 
 
-def _methods_at_once(handler_class: type[RequestHandler], base: type[RequestHandler]) -> frozenset[str]:
+def _methods_at_once(handler_class: type[RequestHandler], own: AbstractSet[str]) -> frozenset[str]:
     """Return the HTTP methods that *handler_class* serves by plain functions alone.
 
     NOTE: code that runs in a task of asyncio's may ask for it, cancel it, set it a time. That is why an asynchronous
     method is given one from the start, with `prepare` in it, and not only when it first waits.
+
+    Args:
+        handler_class: The class.
+        own: The names that it has of its own; the methods of Tornado's, and ours, are plain.
     """
 
     def is_plain(name: str) -> bool:
-        method = getattr(handler_class, name, None)
-        return method is getattr(base, name, None) or not is_asynchronous(method)  # PERF: all of *base* are plain
+        return name not in own or not is_asynchronous(getattr(handler_class, name))
 
     if not (is_plain("prepare") and is_plain("on_prepare")):
         return frozenset()

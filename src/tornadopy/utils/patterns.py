@@ -50,6 +50,8 @@ def alternatives(pattern: str) -> list[str]:
 
     .. versionadded:: 2.0
     """
+    if "|" not in pattern:
+        return [pattern]
     branches, depth = [""], 0
     for piece in _PIECE.findall(pattern):
         depth += {"(": 1, ")": -1}.get(piece, 0)
