@@ -19,17 +19,17 @@ from tornadopy.context import current_request
 from tornadopy.exceptions import UrlError
 from tornadopy.routeindex import RouteIndex
 from tornadopy.routing import Route, RouteMatches, double_name, flatten, is_target, pattern_of
-from tornadopy.types import PathArgument
 
 if TYPE_CHECKING:
     from tornadopy.application import Application
+    from tornadopy.types import PathArgument
+
+    Resolved = tuple[Any, dict[str, Any], str | None, Sequence[PathArgument], Mapping[str, PathArgument]]
+    """The class that serves a path, the keyword arguments and the name of its route, and what was taken out of it."""
 
 __all__ = ["ApplicationRouter", "describe_rule"]
 
 _INDEXED_MATCHERS = frozenset({PathMatches, RouteMatches})
-Resolved = tuple[Any, dict[str, Any], str | None, Sequence[PathArgument], Mapping[str, PathArgument]]
-"""The class that serves a path, the keyword arguments and the name of its route, and what was taken out of the path."""
-
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 

@@ -346,9 +346,10 @@ class Server:
 
 
 async def _end_calls(grace: float) -> None:
-    from tornadopy.decorators import async_execute  # noqa: PLC0415 - many sites have no threads
-
-    await async_execute.end_calls(grace)
+    """End the threads, if there may be any: who has not imported their module has called nothing in them."""
+    threads = sys.modules.get("tornadopy.decorators.async_execute")
+    if threads is not None:
+        await threads.end_calls(grace)
 
 
 def _is_application_class(thing: object) -> bool:

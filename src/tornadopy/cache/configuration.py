@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tornadopy.conf.defaults import Defaults
 from tornadopy.conf.schema import check
@@ -31,14 +31,6 @@ SHIPPED = (
     f"{_BACKENDS}.dummy.DummyCache",
 )
 """The backends that come with tornadopy."""
-
-
-class Plan(NamedTuple):
-    """What a cache is built from."""
-
-    backend: type[BaseCache]
-    location: Any
-    params: dict[str, Any]
 
 
 class CacheSettings(Mapping[str, Mapping[str, Any]]):
@@ -66,8 +58,8 @@ class CacheSettings(Mapping[str, Mapping[str, Any]]):
         """Yield the aliases of the entries that are not the built-in ones."""
         yield from (alias for alias, entry in self._entries.items() if entry != Defaults.CACHES.get(alias))
 
-    def read(self, alias: str) -> Plan:
-        """Return what the cache of that alias is built from.
+    def read(self, alias: str) -> tuple[type[BaseCache], Any, dict[str, Any]]:
+        """Return what the cache of that alias is built from: its class, its location, its parameters.
 
         Raises:
             ConfigError: There is no such alias, or its entry is wrong.
@@ -84,7 +76,7 @@ class CacheSettings(Mapping[str, Mapping[str, Any]]):
         if backend.location_is_path:
             location = str(Path(self._project_path, _folder(f"{path}.LOCATION", location)))
         params = {key: value for key, value in thaw(entry).items() if key not in {"BACKEND", "LOCATION"}}
-        return Plan(backend, location, params)
+        return backend, location, params
 
     def build(self, alias: str) -> BaseCache:
         """Return a new cache for that alias; raises what `read` raises."""

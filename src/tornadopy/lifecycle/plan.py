@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Set as AbstractSet
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from tornado.web import RequestHandler
 
@@ -25,7 +25,7 @@ _SENDING_METHODS = (
 )
 
 
-class Plan(NamedTuple):
+class Plan:
     """What may be done in one go for the requests of a handler class.
 
     Attributes:
@@ -55,23 +55,21 @@ class Plan(NamedTuple):
     @classmethod
     def of(cls, handler_class: type[RequestHandler], base: type[RequestHandler]) -> Self:
         """Return the plan of *handler_class*, which inherits *base*."""
-
         order, inherited = handler_class.__mro__, base.__mro__
         own = {name for each in order if each not in inherited for name in vars(each)}
         is_pure = order[order.index(base) :] == inherited
-        initializes = "initialize" in own
-        return cls(
-            is_pure=is_pure,
-            sends_at_once=is_pure and own.isdisjoint(_SENDING_METHODS),
-            hashes_at_once=own.isdisjoint(_ETAG_METHODS),
-            methods_at_once=frozenset() if "_execute" in own else _methods_at_once(handler_class, own),
-            has_defaults=not own.isdisjoint(("set_default_headers", "clear")),
-            initializes=initializes,
-            decodes="decode_argument" in own,
-            prepares=not own.isdisjoint(("prepare", "on_prepare")),
-            concludes="complete_finish" in own,
-            initialize_names=_parameters(handler_class.initialize) if initializes else frozenset(),
-        )
+        plan = cls()
+        plan.is_pure = is_pure
+        plan.sends_at_once = is_pure and own.isdisjoint(_SENDING_METHODS)
+        plan.hashes_at_once = own.isdisjoint(_ETAG_METHODS)
+        plan.methods_at_once = frozenset() if "_execute" in own else _methods_at_once(handler_class, own)
+        plan.has_defaults = not own.isdisjoint(("set_default_headers", "clear"))
+        plan.initializes = "initialize" in own
+        plan.decodes = "decode_argument" in own
+        plan.prepares = not own.isdisjoint(("prepare", "on_prepare"))
+        plan.concludes = "complete_finish" in own
+        plan.initialize_names = _parameters(handler_class.initialize) if plan.initializes else frozenset()
+        return plan
 
 
 def _methods_at_once(handler_class: type[RequestHandler], own: AbstractSet[str]) -> frozenset[str]:
