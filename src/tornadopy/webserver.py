@@ -30,7 +30,6 @@ from tornadopy.application import Application
 from tornadopy.conf import Settings, settings
 from tornadopy.exceptions import ArgumentError, ServerError, TornadopyError
 from tornadopy.logger import configuration
-from tornadopy.server import reload
 from tornadopy.server.choice import BACKLOG, import_server
 from tornadopy.server.graceful import stop_serving
 from tornadopy.server.options import argument_at_fault, define_options, refuse_unknown
@@ -62,6 +61,8 @@ def run(
         server.load_all(application, sockets, **kwargs)
         server.start()
     except TornadopyError as error:
+        from tornadopy.server import reload  # noqa: PLC0415 - most sites start without an error
+
         status = report_error(error)
         if reload.is_reloaded():
             reload.wait_for_mend(error)

@@ -33,7 +33,7 @@ SHIPPED = (
 """The backends that come with tornadopy."""
 
 
-class CacheSettings(Mapping[str, Mapping[str, Any]]):
+class CacheSettings:
     """The entries of ``CACHES``, by alias.
 
     Args:
@@ -45,14 +45,11 @@ class CacheSettings(Mapping[str, Mapping[str, Any]]):
         self._entries = entries
         self._project_path = project_path
 
-    def __getitem__(self, alias: str) -> Mapping[str, Any]:
-        return self._entries[alias]
+    def __contains__(self, alias: object) -> bool:
+        return alias in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
     def of_the_project(self) -> Iterator[str]:
         """Yield the aliases of the entries that are not the built-in ones."""
@@ -68,7 +65,7 @@ class CacheSettings(Mapping[str, Mapping[str, Any]]):
         path = f"CACHES[{alias!r}]"
         if alias not in self:
             raise ConfigError(self._unknown(alias))
-        entry = self[alias]
+        entry = self._entries[alias]
         backend = _find_backend(f"{path}.BACKEND", entry["BACKEND"])
         if backend.option_types is not None:
             check(f"{path}.OPTIONS", entry.get("OPTIONS", {}), backend.option_types)

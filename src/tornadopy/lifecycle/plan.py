@@ -56,7 +56,7 @@ class Plan:
     def of(cls, handler_class: type[RequestHandler], base: type[RequestHandler]) -> Self:
         """Return the plan of *handler_class*, which inherits *base*."""
         order, inherited = handler_class.__mro__, base.__mro__
-        own = {name for each in order if each not in inherited for name in vars(each)}
+        own: set[str] = set().union(*map(vars, set(order).difference(inherited)))
         is_pure = order[order.index(base) :] == inherited
         plan = cls()
         plan.is_pure = is_pure

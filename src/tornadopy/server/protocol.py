@@ -19,7 +19,6 @@ from tornado.log import gen_log
 from tornadopy.server import clock
 from tornadopy.server.context import ConnectionContext
 from tornadopy.server.exchange import Exchange
-from tornadopy.server.handover import hand_over
 from tornadopy.server.head import HEAD_END
 from tornadopy.server.heads import Head, Heads, HeadTooLarge
 from tornadopy.server.incoming import Incoming, serve_whole
@@ -334,8 +333,9 @@ class ServerConnection(Sender):
         Args:
             held: What the stream is to send first.
         """
-        self._next = _FOREIGN
-        self.incoming = None
+        from tornadopy.server.handover import hand_over  # noqa: PLC0415 - most sites hand none over
+
+        self._next, self.incoming = _FOREIGN, None
         self._clock.stop()
         received, self._buffer = self._buffer, b""
         is_closed, self.is_closed = self.is_closed, True

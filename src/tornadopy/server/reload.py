@@ -10,13 +10,13 @@ import os
 import sys
 import traceback
 
+from tornado import autoreload
+
 _MARK = "_TORNADOPY_RELOADED"
 
 
 def start() -> None:
     """Watch the project's files from the running event loop."""
-    from tornado import autoreload  # noqa: PLC0415 - a site in production starts without it
-
     autoreload.add_reload_hook(_mark)
     # The new program takes the process's place; what atexit has registered is not called.
     autoreload.add_reload_hook(logging.shutdown)
@@ -30,8 +30,6 @@ def is_reloaded() -> bool:
 
 def wait_for_mend(error: BaseException) -> None:
     """Wait until a file changes that has been imported or that *error* is about, then start again."""
-    from tornado import autoreload  # noqa: PLC0415 - a site in production starts without it
-
     sys.stderr.write("waiting for a change …\n")
     for each in _chain(error):
         if isinstance(each, SyntaxError) and each.filename:
