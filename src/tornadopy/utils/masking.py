@@ -52,7 +52,7 @@ _LITERALS = rf"[\[({{]\s*+{_LITERAL}(?:\s*+,\s*+{_LITERAL})*+\s*+,?\s*+[\])}}]"
 _EMPTY_LITERAL = r"""\w{0,2}(?:\"\"(?!\")|''(?!'))"""
 _LITERAL_ASSIGNMENT = rf"(?s){_ASSIGNED}(?P<value>{_LITERALS}|(?!{_EMPTY_LITERAL}){_LITERAL})"
 _QUERY_ARGUMENT = r"""(?P<start>[?&])(?P<name>[\w.\-]++)=(?P<value>[^\s&#"'<>]++)"""
-_QUERY_START = re.compile(r"[?#]")
+_QUERY_START = r"[?#]"
 _NESTED_ARGUMENT = r"(?:\A|[?&;#])([^=?&;#]++)="
 _DECODINGS = 3  # a URL in a URL in a URL
 # Of an address within a text: its query has no white space, and may have any punctuation.
@@ -100,7 +100,7 @@ def mask_query(uri: str) -> str:
     .. versionadded:: 2.0
     """
     # PERF: most addresses have no query, which is told faster without the expression.
-    start = _QUERY_START.search(uri) if "?" in uri or "#" in uri else None
+    start = _compiled(_QUERY_START).search(uri) if "?" in uri or "#" in uri else None
     if start is None:
         return mask_url(uri)
     query = uri[start.end() :]
