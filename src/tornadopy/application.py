@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import Context
 from inspect import isawaitable
@@ -22,7 +21,7 @@ from tornado.web import OutputTransform, RequestHandler
 from tornadopy import apps
 from tornadopy.cache.handler import handler_of
 from tornadopy.conf import Settings, settings
-from tornadopy.conf.security import check_secrets
+from tornadopy.conf.security import check_secrets, random_secret
 from tornadopy.conf.values import thaw
 from tornadopy.context import RequestContext, current_request
 from tornadopy.databases import Databases
@@ -35,7 +34,6 @@ from tornadopy.lifecycle.errors import status_of
 from tornadopy.middleware import pipeline
 from tornadopy.response import Encoder
 from tornadopy.router import ApplicationRouter, describe_rule
-from tornadopy.server import reload
 from tornadopy.server.choice import start_server
 from tornadopy.template.environment import TemplateEnvironment
 from tornadopy.utils.addresses import parse_addresses
@@ -146,7 +144,7 @@ class Application(tornado.web.Application):
             if values.get(name) is not None:
                 values[name] = _handler_class(f"TORNADO_CONF[{name!r}]", values[name])
         if values["debug"] and not values.get("cookie_secret"):
-            values["cookie_secret"] = secrets.token_urlsafe(32)
+            values["cookie_secret"] = random_secret()
             logging.getLogger("tornadopy.tracelog").warning(
                 "TORNADO_CONF['cookie_secret'] is not set: a random one is used until the next start, "
                 "and signed cookies from before it are void"
@@ -331,6 +329,8 @@ class Application(tornado.web.Application):
             raise
         self.caches.start_pings()
         if self._reloads:
+            from tornadopy.server import reload  # noqa: PLC0415 - a site in production starts without it
+
             reload.start()
 
     async def shutdown(self) -> None:

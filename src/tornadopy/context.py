@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
@@ -183,7 +183,7 @@ class RequestContext(Scope):
     def request_id(self) -> str:
         """The id of the request, made when it is first asked for: sixteen hexadecimal digits."""
         if self.request_id_if_known is None:
-            self.request_id_if_known = secrets.token_hex(8)
+            self.request_id_if_known = os.urandom(8).hex()
         return self.request_id_if_known
 
     def clear(self) -> None:

@@ -20,12 +20,12 @@ from tornadopy.handler import ErrorHandler, ErrorPageHandler
 from tornadopy.lifecycle import LifecycleHandler
 from tornadopy.lifecycle.errors import status_of
 from tornadopy.lifecycle.response import LengthCounter
-from tornadopy.types import PathArgument
 from tornadopy.websocket import WebSocketHandler
 
 if TYPE_CHECKING:
     from tornadopy.application import Application
     from tornadopy.context import RequestContext
+    from tornadopy.types import PathArgument
 
 
 _SMALL = 4096  # bytes; pieces of a body that have fewer are put together as they come

@@ -9,7 +9,7 @@ from tornado.httputil import HTTPServerRequest
 
 from tornadopy.exceptions import ConfigError, HttpBadRequestError
 
-_ENDS_WITH_PORT = re.compile(r"^[^:\[\]]+:\d+$|\]:\d+$")
+_ENDS_WITH_PORT = r"^[^:\[\]]+:\d+$|\]:\d+$"
 
 
 class HostFilter:
@@ -25,7 +25,7 @@ class HostFilter:
 
     def __init__(self, allowed: Sequence[str]) -> None:
         for index, host in enumerate(allowed):
-            if host != "*" and ("*" in host or "/" in host or _ENDS_WITH_PORT.search(host)):
+            if host != "*" and ("*" in host or "/" in host or re.search(_ENDS_WITH_PORT, host)):
                 raise ConfigError(
                     f"ALLOWED_HOSTS[{index}]: {host!r} matches no host; write 'example.com', '.example.com' for it and "
                     "all below it, or '*' for any, without scheme and port"

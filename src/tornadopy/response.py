@@ -18,7 +18,7 @@ from tornadopy.exceptions import HttpBadRequestError
 Encoder = Callable[[Any], str | bytes]
 """What ``JSON_ENCODER`` names: it returns a value as JSON."""
 
-_CALLBACK = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*", re.ASCII)
+_CALLBACK = r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*"
 _CALLBACK_LENGTH = 128
 
 
@@ -70,7 +70,7 @@ def encode_jsonp(callback: str, value: Any, *, ensure_ascii: bool = True, encode
 
     .. versionadded:: 2.0
     """
-    if len(callback) > _CALLBACK_LENGTH or not _CALLBACK.fullmatch(callback):
+    if len(callback) > _CALLBACK_LENGTH or not re.fullmatch(_CALLBACK, callback, re.ASCII):
         raise HttpBadRequestError("the JSONP callback %r is no JavaScript identifier", callback[:_CALLBACK_LENGTH])
     # The comment keeps the answer from being read as another kind of file that begins with the callback's letters.
     text = encode_json(value, ensure_ascii=ensure_ascii) if encode is None else to_unicode(encode(value))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from tornado.routing import PathMatches, Rule
 
@@ -18,18 +17,9 @@ from tornadopy.utils.patterns import literal_group, literal_of
 __all__ = ["Candidate", "RouteIndex"]
 
 
-class Candidate(NamedTuple):
-    """A rule that may match.
-
-    Attributes:
-        rule: The rule.
-        is_certain: Whether it does match, and takes nothing out of the path.
-        regex: The expression that alone decides about it; None if there is more to it.
-    """
-
-    rule: Rule
-    is_certain: bool
-    regex: re.Pattern[str] | None
+Candidate = tuple[Rule, bool, re.Pattern[str] | None]
+"""A rule that may match; whether it certainly does, and takes nothing out of the path; the expression that alone
+decides about it, None if there is more to it."""
 
 
 class RouteIndex:
@@ -48,15 +38,15 @@ class RouteIndex:
 
     def __init__(self, rules: Sequence[Rule], matchers: frozenset[type] = frozenset({PathMatches})) -> None:
         self._matchers = matchers
-        self._possible = [Candidate(rule, is_certain=False, regex=self._regex_of(rule)) for rule in rules]
+        self._possible: list[Candidate] = [(rule, False, self._regex_of(rule)) for rule in rules]
         self._by_prefix: dict[str, list[int]] = defaultdict(list)
         paths: dict[str, list[int]] = defaultdict(list)
         for place, rule in enumerate(rules):
-            literals = self._literals(rule)
-            for path in literals.paths:
+            literals, prefix = self._literals(rule)
+            for path in literals:
                 paths[path].append(place)
-            if not literals.paths:
-                self._by_prefix[literals.prefix].append(place)
+            if not literals:
+                self._by_prefix[prefix].append(place)
         self._lengths = sorted({len(prefix) for prefix in self._by_prefix})
         self._below = {
             prefix: tuple(self._possible[place] for place in places) for prefix, places in self._by_prefix.items()
@@ -81,9 +71,9 @@ class RouteIndex:
 
     def spelled_out(self) -> Iterator[tuple[str, Rule]]:
         """Yield the paths that one rule takes before all others, and that rule."""
-        for path, (first, *_) in self._by_path.items():
-            if first.is_certain and "\n" not in path:
-                yield path, first.rule
+        for path, ((rule, is_certain, _), *_others) in self._by_path.items():
+            if is_certain and "\n" not in path:
+                yield path, rule
 
     def _prefixed(self, path: str) -> list[int]:
         found: list[int] = []
@@ -101,35 +91,29 @@ class RouteIndex:
 
     def _with_prefixes(self, path: str, literal: list[int]) -> tuple[Candidate, ...]:
         places = sorted([*literal, *(place for place in self._prefixed(path) if self._may_match(place, path))])
-        candidates = (self._possible[place] for place in places)
+        candidates = [(place, *self._possible[place]) for place in places]
         return tuple(
-            each._replace(is_certain=place in literal and each.regex is not None and not each.regex.groups)
-            for place, each in zip(places, candidates, strict=True)
+            (rule, place in literal and regex is not None and not regex.groups, regex)
+            for place, rule, _, regex in candidates
         )
 
     def _may_match(self, place: int, path: str) -> bool:
-        regex = self._possible[place].regex
+        _, _, regex = self._possible[place]
         return regex is None or regex.match(path) is not None
 
     def _regex_of(self, rule: Rule) -> re.Pattern[str] | None:
         matcher = rule.matcher
         return matcher.regex if isinstance(matcher, PathMatches) and type(matcher) in self._matchers else None
 
-    def _literals(self, rule: Rule) -> _Literals:
+    def _literals(self, rule: Rule) -> tuple[tuple[str, ...], str]:
+        """Return the only paths that *rule* matches, if it spells them out, and what all that it matches begin with."""
         regex = self._regex_of(rule)
         if regex is None:
-            return _Literals((), "")
+            return (), ""
         prefix, rest = literal_of(regex)
         if rest == "$":
-            return _Literals((prefix,), prefix)
+            return (prefix,), prefix
         if rest == "/?$":
-            return _Literals((prefix, f"{prefix}/"), prefix)
+            return (prefix, f"{prefix}/"), prefix
         group = literal_group(rest)
-        return _Literals((), prefix) if group is None else _Literals((prefix + group,), prefix)
-
-
-class _Literals(NamedTuple):
-    """What a rule says literally: the only *paths* that it matches, or else what all of them begin with."""
-
-    paths: tuple[str, ...]
-    prefix: str
+        return () if group is None else (prefix + group,), prefix

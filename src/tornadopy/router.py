@@ -20,19 +20,19 @@ from tornadopy.context import current_request
 from tornadopy.exceptions import UrlError
 from tornadopy.routeindex import RouteIndex
 from tornadopy.routing import Route, RouteMatches, double_name, flatten, is_target, pattern_of
-from tornadopy.types import PathArgument
 
 if TYPE_CHECKING:
     from tornadopy.application import Application
+    from tornadopy.types import PathArgument
+
+    Page = tuple[Any, dict[str, Any], str | None]
+    """The class that serves a path, the keyword arguments and the name of its route."""
+    Resolved = tuple[Page, Sequence[PathArgument], Mapping[str, PathArgument]]
+    """What serves a path, and what was taken out of the path."""
 
 __all__ = ["ApplicationRouter", "describe_rule"]
 
 _INDEXED_MATCHERS = frozenset({PathMatches, RouteMatches})
-Page = tuple[Any, dict[str, Any], str | None]
-"""The class that serves a path, the keyword arguments and the name of its route."""
-Resolved = tuple[Page, Sequence[PathArgument], Mapping[str, PathArgument]]
-"""What serves a path, and what was taken out of the path."""
-
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from inspect import isclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.routing import HostMatches, Matcher, PathMatches, Rule, URLSpec
@@ -24,13 +24,12 @@ from tornadopy.utils.patterns import alternatives
 
 __all__ = ["Route", "Url", "include", "route"]
 
-_LEADING_SLASHES = re.compile(r"^(?:\\?/)+")
-_TRAILING_SLASHES = re.compile(r"(?:\\?/[?*+]?)+$")
-_OPENS_WITH_SLASH = re.compile(r"\((?:\?:|\?P<\w+>)?\\?/")
+_LEADING_SLASHES = r"^(?:\\?/)+"
+_TRAILING_SLASHES = r"(?:\\?/[?*+]?)+$"
+_OPENS_WITH_SLASH = r"\((?:\?:|\?P<\w+>)?\\?/"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """A route: what is matched, who handles it, what it brings along.
 
     Attributes:
@@ -42,7 +41,7 @@ class Route:
 
     pattern: str | re.Pattern[str]
     handler: Any
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = MappingProxyType({})
     name: str | None = None
 
     def rule(self) -> URLSpec:
@@ -198,7 +197,7 @@ def refuse_doubles(routes: Iterable[Route | Rule]) -> None:
 def join(prefix: str, pattern: str) -> str:
     """Return *pattern* below *prefix*, joined by exactly one slash."""
     prefix = prefix.removeprefix("^").removesuffix("$")
-    before = [_open(_TRAILING_SLASHES.sub("", each)) for each in alternatives(prefix)]
+    before = [_open(re.sub(_TRAILING_SLASHES, "", each)) for each in alternatives(prefix)]
     joined = _group(before) + _group([_open(each) for each in alternatives(pattern)])
     return f"/{joined}" if joined in {"", "$"} else joined
 
@@ -234,15 +233,15 @@ def _below(prefix: str, each: Route | Rule, prefix_name: str | None, where: str)
     else:
         pattern = join(prefix, each.pattern)
     name = f"{prefix_name}-{each.name}" if prefix_name and each.name else each.name
-    return replace(each, pattern=pattern, name=name)
+    return each._replace(pattern=pattern, name=name)
 
 
 def _open(pattern: str) -> str:
     """Return *pattern* with exactly one slash before it, unless it is empty."""
     pattern = pattern.removeprefix("^")
-    if pattern in {"", "$"} or _OPENS_WITH_SLASH.match(pattern):
+    if pattern in {"", "$"} or re.match(_OPENS_WITH_SLASH, pattern):
         return pattern
-    return f"/{_LEADING_SLASHES.sub('', pattern)}"
+    return f"/{re.sub(_LEADING_SLASHES, '', pattern)}"
 
 
 def _group(branches: Sequence[str]) -> str:

@@ -28,10 +28,8 @@ from tornado.options import options
 from tornadopy import apps
 from tornadopy.application import Application
 from tornadopy.conf import Settings, settings
-from tornadopy.decorators import async_execute
 from tornadopy.exceptions import ArgumentError, ServerError, TornadopyError
 from tornadopy.logger import configuration
-from tornadopy.server import reload
 from tornadopy.server.choice import BACKLOG, import_server
 from tornadopy.server.graceful import stop_serving
 from tornadopy.server.options import argument_at_fault, define_options, refuse_unknown
@@ -63,6 +61,8 @@ def run(
         server.load_all(application, sockets, **kwargs)
         server.start()
     except TornadopyError as error:
+        from tornadopy.server import reload  # noqa: PLC0415 - most sites start without an error
+
         status = report_error(error)
         if reload.is_reloaded():
             reload.wait_for_mend(error)
@@ -299,7 +299,7 @@ class Server:
                 await application.shutdown()
             finally:
                 try:
-                    await async_execute.end_calls(max(0.0, deadline - loop.time()))
+                    await _end_calls(max(0.0, deadline - loop.time()))
                 finally:
                     restore()
                     configuration.flush()
@@ -344,6 +344,13 @@ class Server:
         if thing is None:
             raise ServerError(f"{step} needs {missing} to be called before it")
         return thing
+
+
+async def _end_calls(grace: float) -> None:
+    """End the threads, if there may be any: who has not imported their module has called nothing in them."""
+    threads = sys.modules.get("tornadopy.decorators.async_execute")
+    if threads is not None:
+        await threads.end_calls(grace)
 
 
 def _is_application_class(thing: object) -> bool:

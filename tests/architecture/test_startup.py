@@ -60,12 +60,15 @@ UNUSED = [
     # libraries
     *("IPython", "alembic", "click", "jinja2", "mako", "msgpack", "orjson", "pymemcache", "redis", "sqlalchemy"),
     # what is slow to import in the standard library and in Tornado
-    *("decimal", "difflib", "importlib.metadata", "importlib.resources", "pkgutil", "platform", "sqlite3", "uuid"),
-    *("tornado.autoreload", "tornado.testing"),
+    *("decimal", "difflib", "importlib.metadata", "importlib.resources", "pkgutil", "platform", "secrets", "sqlite3"),
+    *("uuid", "tornado.autoreload", "tornado.testing"),
     # rooms of our own
-    *("tornadopy.cache.backends", "tornadopy.cache.pages", "tornadopy.db", "tornadopy.i18n"),
-    *("tornadopy.errorpages.debug", "tornadopy.errorpages.accept", "tornadopy.management", "tornadopy.server.banner"),
-    *("tornadopy.server.proxies", "tornadopy.sessions", "tornadopy.template.tornado_loader", "tornadopy.tokens"),
+    *("tornadopy.cache.backends", "tornadopy.cache.outages", "tornadopy.cache.pages", "tornadopy.cache.pings"),
+    *("tornadopy.db", "tornadopy.decorators", "tornadopy.errorpages.debug", "tornadopy.errorpages.accept"),
+    *("tornadopy.i18n", "tornadopy.management", "tornadopy.server.banner", "tornadopy.server.handover"),
+    *("tornadopy.server.proxies", "tornadopy.server.reload", "tornadopy.sessions", "tornadopy.tokens"),
+    *("tornadopy.template.tornado_loader", "tornadopy.types", "tornadopy.utils.functional"),
+    *("tornadopy.utils.threadpool",),
 ]
 
 

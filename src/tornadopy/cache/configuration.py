@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tornadopy.conf.defaults import Defaults
 from tornadopy.conf.schema import check
@@ -33,15 +33,7 @@ SHIPPED = (
 """The backends that come with tornadopy."""
 
 
-class Plan(NamedTuple):
-    """What a cache is built from."""
-
-    backend: type[BaseCache]
-    location: Any
-    params: dict[str, Any]
-
-
-class CacheSettings(Mapping[str, Mapping[str, Any]]):
+class CacheSettings:
     """The entries of ``CACHES``, by alias.
 
     Args:
@@ -53,21 +45,18 @@ class CacheSettings(Mapping[str, Mapping[str, Any]]):
         self._entries = entries
         self._project_path = project_path
 
-    def __getitem__(self, alias: str) -> Mapping[str, Any]:
-        return self._entries[alias]
+    def __contains__(self, alias: object) -> bool:
+        return alias in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
     def of_the_project(self) -> Iterator[str]:
         """Yield the aliases of the entries that are not the built-in ones."""
         yield from (alias for alias, entry in self._entries.items() if entry != Defaults.CACHES.get(alias))
 
-    def read(self, alias: str) -> Plan:
-        """Return what the cache of that alias is built from.
+    def read(self, alias: str) -> tuple[type[BaseCache], Any, dict[str, Any]]:
+        """Return what the cache of that alias is built from: its class, its location, its parameters.
 
         Raises:
             ConfigError: There is no such alias, or its entry is wrong.
@@ -76,7 +65,7 @@ class CacheSettings(Mapping[str, Mapping[str, Any]]):
         path = f"CACHES[{alias!r}]"
         if alias not in self:
             raise ConfigError(self._unknown(alias))
-        entry = self[alias]
+        entry = self._entries[alias]
         backend = _find_backend(f"{path}.BACKEND", entry["BACKEND"])
         if backend.option_types is not None:
             check(f"{path}.OPTIONS", entry.get("OPTIONS", {}), backend.option_types)
@@ -84,7 +73,7 @@ class CacheSettings(Mapping[str, Mapping[str, Any]]):
         if backend.location_is_path:
             location = str(Path(self._project_path, _folder(f"{path}.LOCATION", location)))
         params = {key: value for key, value in thaw(entry).items() if key not in {"BACKEND", "LOCATION"}}
-        return Plan(backend, location, params)
+        return backend, location, params
 
     def build(self, alias: str) -> BaseCache:
         """Return a new cache for that alias; raises what `read` raises."""

@@ -9,17 +9,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Hashable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from tornadopy.cache.configuration import CacheSettings
-from tornadopy.cache.outages import Outages
-from tornadopy.cache.pings import Pings
 from tornadopy.conf import Settings, settings
 from tornadopy.exceptions import MissingExtraError
 
 if TYPE_CHECKING:
     from tornadopy.cache.backends.base import BaseCache
+    from tornadopy.cache.outages import Outages
+    from tornadopy.cache.pings import Pings
 
 __all__ = ["CacheHandler", "cache", "caches", "handler_of"]
 
@@ -34,9 +35,6 @@ class CacheHandler:
     Args:
         conf: The configuration, of which ``CACHES`` and ``PROJECT_PATH`` are read.
 
-    Attributes:
-        outages: Which of the caches do not answer.
-
     .. versionadded:: 2.0
     """
 
@@ -46,8 +44,14 @@ class CacheHandler:
         self._lock = threading.RLock()  # a backend may look up another while it is built
         self._built: dict[str, BaseCache] = {}
         self._shared: dict[Hashable, Any] = {}
-        self.outages = Outages()
-        self._pings = Pings(self.outages)
+        self._pings: Pings | None = None
+
+    @cached_property
+    def outages(self) -> Outages:
+        """Which of the caches do not answer."""
+        from tornadopy.cache.outages import Outages  # noqa: PLC0415 - who uses no cache needs to know of none
+
+        return Outages()
 
     def __getitem__(self, alias: str) -> BaseCache:
         """Return the cache of that alias.
@@ -101,11 +105,17 @@ class CacheHandler:
 
     def start_pings(self) -> None:
         """Ping each cache built so far that has a ``PING_INTERVAL``, in one task of the running event loop."""
+        if not any(cache.ping_interval for cache in self._built.values()):
+            return
+        from tornadopy.cache.pings import Pings  # noqa: PLC0415 - most sites have nothing to ping
+
+        self._pings = self._pings or Pings(self.outages)
         self._pings.start(dict(self._built))
 
     async def aclose(self) -> None:
         """End the pings; close the connections of this event loop and of the threads. The next use opens new ones."""
-        await self._pings.end()
+        if self._pings is not None:
+            await self._pings.end()
         for alias, cache in list(self._built.items()):
             try:
                 await cache.aclose()

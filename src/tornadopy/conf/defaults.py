@@ -7,13 +7,14 @@ else (Tornado, a template engine, SQLAlchemy); both merge key by key. Everything
 
 # PERF: without `from __future__ import annotations`, whose texts would have to be compiled one by one at each start.
 
-from typing import Annotated, Any, Literal, NamedTuple, Required, TypedDict
+from typing import Annotated, Any, Literal, Required, TypedDict
 
 
-class AtLeast(NamedTuple):
+class AtLeast:
     """The least value that a number may have."""
 
-    minimum: float
+    def __init__(self, minimum: float) -> None:
+        self.minimum = minimum
 
 
 MERGED = "merged"

@@ -37,11 +37,11 @@ class Layers:
 
     @classmethod
     def of_defaults(cls) -> Layers:
-        """Return the first layer."""
+        """Return the first layer, which needs no checks."""
         layers = cls({}, {})
-        for name in schema.setting_types():
+        for name, annotation in schema.setting_types().items():
             if hasattr(Defaults, name):
-                layers.lay(name, getattr(Defaults, name), "default")
+                layers._put(name, getattr(Defaults, name), "default", annotation)
         return layers
 
     def lay(self, name: str, value: Any, origin: str) -> None:
@@ -50,9 +50,12 @@ class Layers:
         if annotation is not Any:
             value = schema.with_text_paths(value, annotation)
             schema.check(name, value, annotation)
-            if schema.merges(annotation):
-                self.origins.update({f"{name}.{key}": origin for key in value})
-                value = {**self.values.get(name, {}), **value}
+        self._put(name, value, origin, annotation)
+
+    def _put(self, name: str, value: Any, origin: str, annotation: Any) -> None:
+        if schema.merges(annotation):
+            self.origins.update({f"{name}.{key}": origin for key in value})
+            value = {**self.values.get(name, {}), **value}
         self.values[name] = freeze(value)
         self.origins[name] = origin
 

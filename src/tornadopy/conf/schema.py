@@ -6,6 +6,7 @@ Knows annotations and values; where the values come from is the business of `tor
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import logging
 import os
@@ -54,7 +55,7 @@ _NAMES = {
 @functools.cache
 def setting_types() -> Mapping[str, Any]:
     """Return the annotation of every known setting."""
-    return types.MappingProxyType(get_type_hints(Defaults, include_extras=True))
+    return types.MappingProxyType(inspect.get_annotations(Defaults))
 
 
 def group_keys(annotation: Any) -> Mapping[str, Any] | None:

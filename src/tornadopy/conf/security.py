@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -78,6 +77,13 @@ def usable_secret(conf: Settings, group: str) -> str | None:
     logging.getLogger("tornadopy.tracelog").warning(
         "%s.secret_key is not set: a random one is used until the next start, and what it protects is void then", group
     )
+    return random_secret()
+
+
+def random_secret() -> str:
+    """Return a secret for the time until the next start."""
+    import secrets  # noqa: PLC0415 - a site in production has its own
+
     return secrets.token_urlsafe(32)
 
 

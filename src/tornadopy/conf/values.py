@@ -43,12 +43,13 @@ class SettingsDict(dict[str, Any]):
 
 def freeze(value: Any) -> Any:
     """Return *value* with its dictionaries frozen and its lists turned into tuples, at any depth."""
-    if isinstance(value, SettingsDict):
+    # PERF: whether one of these is a `Mapping` would be asked of all that inherit from that.
+    if value is None or isinstance(value, (str, int, float, SettingsDict)):
         return value
-    if isinstance(value, Mapping):
-        return SettingsDict({key: freeze(each) for key, each in value.items()})
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
         return tuple(freeze(each) for each in value)
+    if isinstance(value, Mapping):
+        return SettingsDict({key: freeze(each) for key, each in value.items()})
     return value
 
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import tornado.web
 from tornado.httputil import HTTPInputError, HTTPServerRequest
@@ -22,7 +22,9 @@ from tornadopy.context import RequestContext, current_context
 from tornadopy.lifecycle.plan import Plan
 from tornadopy.lifecycle.response import RespondingHandler
 from tornadopy.middleware.pipeline import Pipeline, run_short, run_synchronous
-from tornadopy.types import PathArgument
+
+if TYPE_CHECKING:
+    from tornadopy.types import PathArgument
 
 _NO_PIPELINE = Pipeline()
 _NO_STEPS: Iterator[Awaitable[Any]] = iter(())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Set as AbstractSet
 from typing import Any, Self
 
 from tornado.web import RequestHandler
@@ -27,7 +27,7 @@ _SENDING_METHODS = (
 
 
 class Plan:
-    """What may be done in one go for the requests of a handler class; without arguments: nothing.
+    """What may be done in one go for the requests of a handler class; at first: nothing.
 
     Attributes:
         is_pure: Whether no class but ours and Tornado's own has a say between `LifecycleHandler` and `object`.
@@ -58,68 +58,51 @@ class Plan:
         "sends_at_once",
     )
 
-    def __init__(
-        self,
-        *,
-        is_pure: bool = False,
-        makes_at_once: bool = False,
-        sends_at_once: bool = False,
-        hashes_at_once: bool = False,
-        methods_at_once: Mapping[str, str] = MappingProxyType({}),
-        has_defaults: bool = True,
-        initializes: bool = True,
-        decodes: bool = True,
-        prepares: bool = True,
-        concludes: bool = True,
-        initialize_names: frozenset[str] | None = frozenset(),
-    ) -> None:
-        self.is_pure = is_pure
-        self.makes_at_once = makes_at_once
-        self.sends_at_once = sends_at_once
-        self.hashes_at_once = hashes_at_once
-        self.methods_at_once = methods_at_once
-        self.has_defaults = has_defaults
-        self.initializes = initializes
-        self.decodes = decodes
-        self.prepares = prepares
-        self.concludes = concludes
-        self.initialize_names = initialize_names
+    def __init__(self) -> None:
+        self.is_pure = self.makes_at_once = self.sends_at_once = self.hashes_at_once = False
+        self.methods_at_once: Mapping[str, str] = {}
+        self.has_defaults = self.initializes = self.decodes = self.prepares = self.concludes = True
+        self.initialize_names: frozenset[str] | None = frozenset()
 
     @classmethod
     def of(cls, handler_class: type[RequestHandler], base: type[RequestHandler]) -> Self:
         """Return the plan of *handler_class*, which inherits *base*."""
-
-        def leaves_alone(*names: str) -> bool:
-            return all(getattr(handler_class, name) is getattr(base, name) for name in names)
-
-        order = handler_class.__mro__
-        is_pure = order[order.index(base) :] == base.__mro__
-        return cls(
-            is_pure=is_pure,
-            makes_at_once=is_pure and not hasattr(handler_class, "_kept_kwargs"),
-            sends_at_once=is_pure and leaves_alone(*_SENDING_METHODS),
-            hashes_at_once=leaves_alone(*_ETAG_METHODS),
-            methods_at_once=_methods_at_once(handler_class) if leaves_alone("_execute") else {},
-            has_defaults=not leaves_alone("set_default_headers", "clear"),
-            initializes=not leaves_alone("initialize"),
-            decodes=not leaves_alone("decode_argument"),
-            prepares=not leaves_alone("prepare", "on_prepare"),
-            concludes=not leaves_alone("complete_finish"),
-            initialize_names=_parameters(handler_class.initialize),
-        )
+        order, inherited = handler_class.__mro__, base.__mro__
+        own: set[str] = set().union(*map(vars, set(order).difference(inherited)))
+        is_pure = order[order.index(base) :] == inherited
+        plan = cls()
+        plan.is_pure = is_pure
+        plan.makes_at_once = is_pure and not hasattr(handler_class, "_kept_kwargs")
+        plan.sends_at_once = is_pure and own.isdisjoint(_SENDING_METHODS)
+        plan.hashes_at_once = own.isdisjoint(_ETAG_METHODS)
+        plan.methods_at_once = {} if "_execute" in own else _methods_at_once(handler_class, own)
+        plan.has_defaults = not own.isdisjoint(("set_default_headers", "clear"))
+        plan.initializes = "initialize" in own
+        plan.decodes = "decode_argument" in own
+        plan.prepares = not own.isdisjoint(("prepare", "on_prepare"))
+        plan.concludes = "complete_finish" in own
+        plan.initialize_names = _parameters(handler_class.initialize) if plan.initializes else frozenset()
+        return plan
 
 
-def _methods_at_once(handler_class: type[RequestHandler]) -> dict[str, str]:
+def _methods_at_once(handler_class: type[RequestHandler], own: AbstractSet[str]) -> dict[str, str]:
     """Return the HTTP methods that *handler_class* serves by plain functions alone, and the names of the functions.
 
     NOTE: code that runs in a task of asyncio's may ask for it, cancel it, set it a time. That is why an asynchronous
     method is given one from the start, with `prepare` in it, and not only when it first waits.
+
+    Args:
+        handler_class: The class.
+        own: The names that it has of its own; the methods of Tornado's, and ours, are plain.
     """
-    on_prepare = getattr(handler_class, "on_prepare", None)
-    if is_asynchronous(handler_class.prepare) or is_asynchronous(on_prepare):
+
+    def is_plain(name: str) -> bool:
+        return name not in own or not is_asynchronous(getattr(handler_class, name))
+
+    if not (is_plain("prepare") and is_plain("on_prepare")):
         return {}
     names = {method: method.lower() for method in handler_class.SUPPORTED_METHODS}
-    return {method: name for method, name in names.items() if not is_asynchronous(getattr(handler_class, name, None))}
+    return {method: name for method, name in names.items() if is_plain(name)}
 
 
 def _parameters(initialize: Any) -> frozenset[str] | None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from tornado.log import LogFormatter
 
@@ -25,18 +25,21 @@ from tornadopy.utils.imports import import_setting
 from tornadopy.utils.suggest import nearest
 
 _MARK: Final = "tornadopy.logger.configuration:"
-_COLOURED = re.compile(r"%\((end_)?color\)")
+_COLOURED = r"%\((end_)?color\)"
 
 
-class _Plan(NamedTuple):
-    """An entry of ``LOGGING``, read and checked; nothing is installed or opened yet."""
+class _Plan:
+    """An entry of ``LOGGING``, read and checked; nothing is installed or opened yet.
 
-    logger: logging.Logger
-    level: int
-    file: TimedRotatingFileHandler | None
-    stderr: logging.Handler
-    """Used where the entry says so, and where its file cannot be written."""
-    to_stderr: bool
+    Attributes:
+        stderr: Used where the entry says so, and where its file cannot be written.
+    """
+
+    def __init__(
+        self, logger: logging.Logger, level: int, file: TimedRotatingFileHandler | None, stderr: logging.Handler,
+        *, to_stderr: bool,
+    ) -> None:  # fmt: skip
+        self.logger, self.level, self.file, self.stderr, self.to_stderr = logger, level, file, stderr, to_stderr
 
 
 def configure(
@@ -193,7 +196,7 @@ def _formatter(wanted: str | None, where: str, *, name: str, colour: bool) -> lo
         # An access line is complete as it comes.
         return logging.Formatter("%(message)s") if name == ACCESS_LOGGER else LogFormatter(color=colour)
     if "%" in wanted:
-        if _COLOURED.search(wanted):
+        if re.search(_COLOURED, wanted):
             return LogFormatter(wanted, color=colour)
         try:
             return logging.Formatter(wanted)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack
 
 INFO_LOGGER = "tornadopy.infolog"
 TRACE_LOGGER = "tornadopy.tracelog"
@@ -20,22 +20,22 @@ _infolog = logging.getLogger(INFO_LOGGER)
 _tracelog = logging.getLogger(TRACE_LOGGER)
 _accesslog = logging.getLogger(ACCESS_LOGGER)
 
-ExcInfo: TypeAlias = (
-    bool
-    | BaseException
-    | tuple[type[BaseException], BaseException, TracebackType | None]
-    | tuple[None, None, None]
-    | None
-)
+if TYPE_CHECKING:
+    ExcInfo: TypeAlias = (
+        bool
+        | BaseException
+        | tuple[type[BaseException], BaseException, TracebackType | None]
+        | tuple[None, None, None]
+        | None
+    )
 
+    class LogOptions(TypedDict, total=False):
+        """The keyword arguments of the methods of `logging.Logger`."""
 
-class LogOptions(TypedDict, total=False):
-    """The keyword arguments of the methods of `logging.Logger`."""
-
-    exc_info: ExcInfo
-    stack_info: bool
-    stacklevel: int
-    extra: Mapping[str, object] | None
+        exc_info: ExcInfo
+        stack_info: bool
+        stacklevel: int
+        extra: Mapping[str, object] | None
 
 
 class SysLogger:

@@ -16,7 +16,7 @@ HEAD_END = b"\r\n\r\n"
 HOST = b"\r\nhost:"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _VERSIONS = frozenset({"HTTP/1.0", "HTTP/1.1"})
-_REQUEST_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])")
+_REQUEST_LINE = r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])"
 _LINE_FEED_ALONE = re.compile(rb"(?<!\r)\n")
 
 
@@ -38,7 +38,7 @@ def parse_request_line(line: bytes) -> RequestStartLine:
         and text.isprintable()
     ):
         return tuple.__new__(RequestStartLine, parts)
-    match = _REQUEST_LINE.fullmatch(text)
+    match = re.fullmatch(_REQUEST_LINE, text)
     if match is None:
         raise HTTPInputError("Malformed HTTP request line")
     return RequestStartLine(*match.groups())

@@ -19,7 +19,6 @@ from tornado.log import gen_log
 from tornadopy.server import clock
 from tornadopy.server.context import ConnectionContext
 from tornadopy.server.exchange import Exchange
-from tornadopy.server.handover import hand_over
 from tornadopy.server.head import HEAD_END, RequestHeaders
 from tornadopy.server.heads import Head, Heads, HeadTooLarge
 from tornadopy.server.incoming import Incoming, serve_whole
@@ -236,11 +235,7 @@ class ServerConnection(Sender):
     # What the request in hand wants
 
     def want_body(self, timeout: float | None = None) -> None:
-        """Let the next bytes be the body's.
-
-        Args:
-            timeout: What the body gets, in seconds, if it begins here.
-        """
+        """Let the next bytes be the body's, which gets *timeout* seconds if it begins here."""
         if self.is_closed:
             return
         if timeout is not None:
@@ -335,8 +330,9 @@ class ServerConnection(Sender):
         Args:
             held: What the stream is to send first.
         """
-        self._next = _FOREIGN
-        self.incoming = None
+        from tornadopy.server.handover import hand_over  # noqa: PLC0415 - most sites hand none over
+
+        self._next, self.incoming = _FOREIGN, None
         self._clock.stop()
         received, self._buffer = self._buffer, b""
         is_closed, self.is_closed = self.is_closed, True

@@ -10,11 +10,9 @@ import os
 import sys
 import traceback
 
-from tornadopy.utils.functional import lazyimport
+from tornado import autoreload
 
 _MARK = "_TORNADOPY_RELOADED"
-
-autoreload = lazyimport("tornado.autoreload")  # a site in production starts without it
 
 
 def start() -> None:

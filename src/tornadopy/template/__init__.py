@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornadopy.exceptions import ConfigError
-from tornadopy.types import TemplateLoader
 from tornadopy.utils.imports import import_setting
+
+if TYPE_CHECKING:
+    from tornadopy.types import TemplateLoader
 
 __all__ = ["create_loader"]
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornadopy.conf import Settings
 from tornadopy.conf.defaults import Defaults
 from tornadopy.conf.values import thaw
 from tornadopy.exceptions import ConfigError
 from tornadopy.template import create_loader
-from tornadopy.types import TemplateLoader
 from tornadopy.utils.imports import import_setting
+
+if TYPE_CHECKING:
+    from tornadopy.types import TemplateLoader
 
 _TORNADO_NAMES = {"autoescape": "autoescape", "template_whitespace": "whitespace"}
 """Tornado's settings for templates, and the options that they are."""

@@ -28,14 +28,14 @@ _SECRET_WORDS = ("secret", "password", "passwd", "token", "key", "cookie", "auth
 # A text falls into pieces of at most one URL each. A password may hold any punctuation, so only white space, or a
 # delimiter directly before the next scheme, ends a piece.
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.\-]*+://"
-_NEXT_URL = re.compile(rf"""([\s,;|"'<>()\[\]{{}}](?={_SCHEME}))""")
-_NEXT_WORD = re.compile(rf"""(\s|[,;|"'<>()\[\]{{}}](?={_SCHEME}))""")
-_STARTS_WITH_URL = re.compile(rf"\s*{_SCHEME}")
+_NEXT_URL = rf"""([\s,;|"'<>()\[\]{{}}](?={_SCHEME}))"""
+_NEXT_WORD = rf"""(\s|[,;|"'<>()\[\]{{}}](?={_SCHEME}))"""
+_STARTS_WITH_URL = rf"\s*{_SCHEME}"
 # What follows the colon of ``http://host:8000/`` is a port; so it is where the URL's word ends without an ``@``.
-_PORT = re.compile(r"\d{1,5}(?=[/?#])")
-_PORT_ENDING_WORD = re.compile(r"\d{1,5}(?:[/?#][^\s@]{0,2000}+)?(?=\s)")
+_PORT = r"\d{1,5}(?=[/?#])"
+_PORT_ENDING_WORD = r"\d{1,5}(?:[/?#][^\s@]{0,2000}+)?(?=\s)"
 _WEB_SCHEMES = ("http", "https", "ws", "wss")
-_USER = re.compile(r"://([^:/]*+):")
+_USER = r"://([^:/]*+):"
 
 _LONG_LITERAL = r"""(?:\"{3}.*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z))"""
 _LITERAL = rf"[bBrRuUfF]{{0,2}}(?:{_LONG_LITERAL}|" r""""(?:[^"\\]|\\.)*+(?:"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z))"""
@@ -46,17 +46,19 @@ _QUOTED_SIGN = r"""\\?["'](?:\]\s*+=(?!=)|\s*+:)\s*+"""  # of 'name': and ["name
 _SIGN = r"(?::\s?[\w.\[\] |]{1,60}?)?\s*+=(?!=)\s*+"  # of name= and name: str =
 _PAIR_SIGN = r"""(?P<pair>["'],\s*+)"""  # of ("name", value)
 _ASSIGNED = rf"{_NAME}(?P<sign>{_QUOTED_SIGN}|{_SIGN}|{_PAIR_SIGN})"
-_PAIR_START = re.compile(r"""\([bBrRuU]{0,2}["']\Z""")
+_ASSIGNMENT = rf"(?s){_ASSIGNED}(?P<value>{_LITERAL}|{_BRACKETED}|{_BARE})"
+_PAIR_START = r"""\([bBrRuU]{0,2}["']\Z"""
 _LITERALS = rf"[\[({{]\s*+{_LITERAL}(?:\s*+,\s*+{_LITERAL})*+\s*+,?\s*+[\])}}]"
 _EMPTY_LITERAL = r"""\w{0,2}(?:\"\"(?!\")|''(?!'))"""
-_QUERY_ARGUMENT = re.compile(r"""(?P<start>[?&])(?P<name>[\w.\-]++)=(?P<value>[^\s&#"'<>]++)""")
-_QUERY_START = re.compile(r"[?#]")
-_NESTED_ARGUMENT = re.compile(r"(?:\A|[?&;#])([^=?&;#]++)=")
+_LITERAL_ASSIGNMENT = rf"(?s){_ASSIGNED}(?P<value>{_LITERALS}|(?!{_EMPTY_LITERAL}){_LITERAL})"
+_QUERY_ARGUMENT = r"""(?P<start>[?&])(?P<name>[\w.\-]++)=(?P<value>[^\s&#"'<>]++)"""
+_QUERY_START = r"[?#]"
+_NESTED_ARGUMENT = r"(?:\A|[?&;#])([^=?&;#]++)="
 _DECODINGS = 3  # a URL in a URL in a URL
 # Of an address within a text: its query has no white space, and may have any punctuation.
-_ARGUMENT_NAME = re.compile(r"[?&;]([^\s?&;=]++)=")
-_ARGUMENT_END = re.compile(r"[\s&]")
-_HEADER_LINE = re.compile(r"\b((?:proxy-)?authorization|(?:set-)?cookie)(\s*+:\s*+)[^\r\n]++", re.IGNORECASE)
+_ARGUMENT_NAME = r"[?&;]([^\s?&;=]++)="
+_ARGUMENT_END = r"[\s&]"
+_HEADER_LINE = r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\s*+:\s*+)[^\r\n]++"
 
 
 def is_secret(name: str) -> bool:
@@ -83,8 +85,8 @@ def mask_url(text: str) -> str:
     """
     if "://" not in text or "@" not in text:
         return text
-    boundary = _NEXT_URL if _STARTS_WITH_URL.match(text) else _NEXT_WORD
-    return "".join(map(_mask_one_url, boundary.split(text)))
+    boundary = _NEXT_URL if _compiled(_STARTS_WITH_URL).match(text) else _NEXT_WORD
+    return "".join(map(_mask_one_url, _compiled(boundary).split(text)))
 
 
 def mask_query(uri: str) -> str:
@@ -98,7 +100,7 @@ def mask_query(uri: str) -> str:
     .. versionadded:: 2.0
     """
     # PERF: most addresses have no query, which is told faster without the expression.
-    start = _QUERY_START.search(uri) if "?" in uri or "#" in uri else None
+    start = _compiled(_QUERY_START).search(uri) if "?" in uri or "#" in uri else None
     if start is None:
         return mask_url(uri)
     query = uri[start.end() :]
@@ -116,8 +118,8 @@ def mask_text(text: str) -> str:
 
     .. versionadded:: 2.0
     """
-    text = _HEADER_LINE.sub(rf"\1\2{MASK}", _mask_arguments_in(mask_url(text)))
-    return _assignment().sub(_mask_assignment, text)
+    text = _compiled(_HEADER_LINE).sub(rf"\1\2{MASK}", _mask_arguments_in(mask_url(text)))
+    return _compiled(_ASSIGNMENT).sub(_mask_assignment, text)
 
 
 def mask_source(line: str) -> str:
@@ -127,8 +129,8 @@ def mask_source(line: str) -> str:
 
     .. versionadded:: 2.0
     """
-    line = _QUERY_ARGUMENT.sub(_mask_query_argument, mask_url(line))
-    return _literal_assignment().sub(_mask_assignment, line)
+    line = _compiled(_QUERY_ARGUMENT).sub(_mask_query_argument, mask_url(line))
+    return _compiled(_LITERAL_ASSIGNMENT).sub(_mask_assignment, line)
 
 
 def mask_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -174,22 +176,17 @@ def is_secret_pair(value: tuple[object, ...]) -> bool:
     return len(value) == 2 and is_secret(name_of(value[0]))
 
 
-# PERF: the two take as long to compile as all other expressions of a start; it does not wait for them.
+# PERF: compiled when they are first used; no start waits for those that it does not need.
 @cache
-def _assignment() -> re.Pattern[str]:
-    return re.compile(rf"{_ASSIGNED}(?P<value>{_LITERAL}|{_BRACKETED}|{_BARE})", re.DOTALL)
-
-
-@cache
-def _literal_assignment() -> re.Pattern[str]:
-    return re.compile(rf"{_ASSIGNED}(?P<value>{_LITERALS}|(?!{_EMPTY_LITERAL}){_LITERAL})", re.DOTALL)
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(expression)
 
 
 def _mask_one_url(piece: str) -> str:
     end = piece.rfind("@")
-    found = _USER.search(piece, 0, end) if end > 0 else None
+    found = _compiled(_USER).search(piece, 0, end) if end > 0 else None
     while found is not None and _has_port(piece, found):
-        found = _USER.search(piece, found.end(), end)
+        found = _compiled(_USER).search(piece, found.end(), end)
     return piece if found is None else piece[: found.end()] + MASK + piece[end:]
 
 
@@ -197,16 +194,16 @@ def _has_port(piece: str, found: re.Match[str]) -> bool:
     """Tell whether a port follows the colon, rather than a password."""
     if not found[1]:
         return False  # ``redis://:6379/``: without a host there is no port
-    if _PORT_ENDING_WORD.match(piece, found.end()):
+    if _compiled(_PORT_ENDING_WORD).match(piece, found.end()):
         return True
     of_the_web = piece[max(0, found.start() - 5) : found.start()].lower().endswith(_WEB_SCHEMES)
-    return of_the_web and _PORT.match(piece, found.end()) is not None
+    return of_the_web and _compiled(_PORT).match(piece, found.end()) is not None
 
 
 def _mask_assignment(found: re.Match[str]) -> str:
     if not is_secret(found["name"]):
         return found[0]
-    if found["pair"] and not _PAIR_START.search(found.string[max(0, found.start() - 4) : found.start()]):
+    if found["pair"] and not _compiled(_PAIR_START).search(found.string[max(0, found.start() - 4) : found.start()]):
         return found[0]
     value = found["value"]
     quote = value[-1] if value[-1] in "\"'" and value.lstrip("bBrRuUfF")[0] == value[-1] else ""
@@ -231,10 +228,10 @@ def _mask_argument(argument: str) -> str:
 def _mask_arguments_in(text: str) -> str:
     """Mask the values of secret arguments in the addresses of a text, up to white space or the next ``&``."""
     pieces, done = [], 0
-    for found in _ARGUMENT_NAME.finditer(text):
+    for found in _compiled(_ARGUMENT_NAME).finditer(text):
         if found.start() < done or not is_secret(_decoded(found[1])):
             continue
-        end = _ARGUMENT_END.search(text, found.end())
+        end = _compiled(_ARGUMENT_END).search(text, found.end())
         stop = end.start() if end else len(text)
         if stop > found.end():
             pieces += [text[done : found.end()], MASK]
@@ -249,7 +246,7 @@ def _tells_secret(quoted: str) -> bool:
         return True  # quoted more often than anybody would look
     if not is_secret(text) and "://" not in text:
         return False
-    return any(map(is_secret, _NESTED_ARGUMENT.findall(text))) or mask_text(text) != text
+    return any(map(is_secret, _compiled(_NESTED_ARGUMENT).findall(text))) or mask_text(text) != text
 
 
 def _decoded(quoted: str) -> str:
