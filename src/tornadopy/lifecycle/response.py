@@ -11,13 +11,13 @@ import contextvars
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
-from typing import Any, NamedTuple, NoReturn, cast
+from typing import Any, NoReturn, cast
 
 from tornado.escape import utf8
 from tornado.httputil import HTTPHeaders
 from tornado.web import Finish, OutputTransform
 
-from tornadopy.context import current_request
+from tornadopy.context import current_context
 from tornadopy.lifecycle.errors import app_log
 from tornadopy.lifecycle.headers import header_of
 from tornadopy.lifecycle.lean import LeanHandler
@@ -30,12 +30,15 @@ _UNSET = object()
 _SEALED_METHODS = ("write", "clear", "set_status", "set_header", "add_header", "clear_header", "set_cookie")
 
 
-class _Body(NamedTuple):
+class _Body:
     """What is known of a body: its length in bytes, the length that the headers say, whether the status allows one."""
 
-    length: int
-    declared: str | None
-    is_allowed: bool
+    __slots__ = ("declared", "is_allowed", "length")
+
+    def __init__(self, length: int, declared: str | None, *, is_allowed: bool) -> None:
+        self.length = length
+        self.declared = declared
+        self.is_allowed = is_allowed
 
 
 class RespondingHandler(LeanHandler):
@@ -76,19 +79,41 @@ class RespondingHandler(LeanHandler):
         Raises:
             RuntimeError: The response has been finished already.
         """
-        is_special = self._pipeline.response or self._finished or self._spawned or self.context.has_work
-        if not is_special and chunk is None:
-            try:
-                sent = self._finish_at_once()
-            except BaseException:
-                if self._finished or self._returned:
-                    self._conclude()
-                raise
-            if self._pipeline.endcall or self._plan.concludes or self._returned:
+        if chunk is not None or self._finished or self._spawned or self.context.has_work:
+            return self._finish_specially(chunk)
+        if self._pipeline.response:
+            sending = self._run_plain_hooks()
+            if sending is not None:
+                return sending
+        try:
+            sent = self._finish_at_once()
+        except BaseException:
+            if self._finished or self._returned:  # type: ignore[redundant-expr]  # it may have been finished since
                 self._conclude()
-            else:
-                self._concluded = self._completed = True
-            return sent
+            raise
+        if self._pipeline.endcall or self._plan.concludes or self._returned:
+            self._conclude()
+        else:
+            self._concluded = self._completed = True
+        return sent
+
+    def _run_plain_hooks(self) -> asyncio.Future[None] | None:
+        """Run the response hooks; return None if they are through, and the response can go out.
+
+        PERF: most hooks are plain (benchmarks/handlers.py).
+        """
+        if self._response_hooks is not None or self._headers_written or current_context() is not self.context:
+            return self._finish_specially(None)
+        try:
+            ended = self._run_hooks_on_buffer()
+        except Exception as error:
+            return self._fail_response(error)
+        if isinstance(ended, bool) and not (self._spawned or self.context.has_work):
+            return None
+        return self._finish_after_hooks(ended)
+
+    def _finish_specially(self, chunk: str | bytes | dict[str, Any] | None) -> asyncio.Future[None]:
+        """Finish a response with a last piece, or with tasks, preludes, or hooks that have begun."""
         if (self._is_in_hooks or _responding.get() is self) and not self._finished:
             return self._finish_from_hook(chunk)
         if self._finished or (self._spawned and self._answered):
@@ -100,7 +125,15 @@ class RespondingHandler(LeanHandler):
         if self._flush_task is not None:
             return self._finish_later(self._flush_task)
         try:
-            result = self._run_response_hooks()
+            ended = self._run_response_hooks()
+        except Exception as error:
+            return self._fail_response(error)
+        return self._send() if isinstance(ended, bool) else self._finish_later(ended)
+
+    def _finish_after_hooks(self, ended: bool | Awaitable[bool]) -> asyncio.Future[None]:
+        """Run the preludes, and send; plain hooks have *ended* the phase or not, or one is still to be awaited."""
+        try:
+            result = self._run_preludes(ended)
         except Exception as error:
             return self._fail_response(error)
         return self._send() if isinstance(result, bool) else self._finish_later(result)
@@ -155,11 +188,14 @@ class RespondingHandler(LeanHandler):
     def _run_response_hooks(self) -> bool | Awaitable[bool]:
         """Run the response hooks that have not run yet, then the preludes, among the request's context variables."""
         context = self.context
-        if current_request.get() is not context and context.variables is not None:
+        if current_context() is not context and context.variables is not None:
             return context.run(self._run_response_hooks)
-        ended = self._run_hooks_on_buffer() if self._pipeline.response else False
+        return self._run_preludes(self._run_hooks_on_buffer() if self._pipeline.response else False)
+
+    def _run_preludes(self, ended: bool | Awaitable[bool]) -> bool | Awaitable[bool]:
         if not isinstance(ended, bool):
             return self._run_preludes_after(ended)
+        context = self.context
         waiting = context.run_preludes() if context._preludes else None
         return ended if waiting is None else _returning(ended, waiting)
 
@@ -172,7 +208,9 @@ class RespondingHandler(LeanHandler):
         if self._response_hooks is None:
             self._response_hooks = iter(self._pipeline.response)
         # PERF: the body is described only where a hook has touched it (benchmarks/overhead.py).
-        before = self._write_buffer[:], self._status_code, header_of(self, "Content-Length")
+        lines = self._lines
+        declared = None if lines is not None and "Content-Length" not in lines else header_of(self, "Content-Length")
+        before = self._write_buffer[:], self._status_code, declared
         self._is_in_hooks = True
         try:
             result = run_short(self._response_hooks, self.context, self, self._write_buffer)
@@ -202,7 +240,8 @@ class RespondingHandler(LeanHandler):
         raise Finish from None
 
     def _describe(self, chunks: list[bytes], status: int, declared: str | None) -> _Body:
-        return _Body(sum(map(len, chunks)), declared or None, not self._should_not_send_content(status))
+        is_allowed = not self._should_not_send_content(status)
+        return _Body(sum(map(len, chunks)), declared or None, is_allowed=is_allowed)
 
     def _settle_body(self, before: _Body, *, ended: bool) -> None:
         """Make the body that the hooks have left fit what has been said of it."""

@@ -18,7 +18,6 @@ from tornado.httputil import HTTPInputError
 from tornadopy.server.head import HEAD_END, RequestHeaders
 
 _LINES = {version: b"POST / %b" % version.encode() for version in ("HTTP/1.0", "HTTP/1.1")}
-_UPGRADE = re.compile(rb"(?i)\r\nupgrade:[^\r]*(?=\r\n)")
 _CHUNK_OVERHEAD = 64  # bytes that may come with each chunk, as in Tornado
 _FREE_OVERHEAD = 4096  # bytes that may come with them on top
 
@@ -131,7 +130,7 @@ class HeadReader:
                 # it may have a body, which llhttp would leave out.
                 self._renew()
                 listener, begun = self._listener, self._listener.begun
-                self._parser.feed_data(line + _UPGRADE.sub(b"", fields))
+                self._parser.feed_data(line + _without_upgrade(fields))
             if len(begun) != 1:
                 listener.check_that_one_has_begun()
         except HttpParserError as error:
@@ -266,7 +265,11 @@ def _body(parser: HttpRequestParser, listener: _Listener, fields: bytes, version
         raise HTTPInputError(f"unsupported Transfer-Encoding {coding[:40]!r}")
     if version != "HTTP/1.1":
         raise HTTPInputError("Transfer-Encoding in a request of HTTP/1.0")  # RFC 9112 §6.1
-    return ChunkedBody(_UPGRADE.sub(b"", fields))
+    return ChunkedBody(_without_upgrade(fields))
+
+
+def _without_upgrade(fields: bytes) -> bytes:
+    return re.sub(rb"(?i)\r\nupgrade:[^\r]*(?=\r\n)", b"", fields)
 
 
 def _feed(parser: HttpRequestParser, data: bytes) -> None:

@@ -7,7 +7,6 @@ Its own way begins where Tornado would make a stream: each connection becomes an
 from __future__ import annotations
 
 import asyncio
-import inspect
 import socket
 import ssl
 from collections.abc import Callable, Iterable
@@ -42,19 +41,41 @@ class HTTPServer(TornadoHTTPServer):
     .. versionadded:: 2.0
     """
 
-    def initialize(
+    def initialize(  # noqa: PLR0917  # Tornado's signature
         self,
         request_callback: HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], None],
-        *args: Any,
-        **kwargs: Any,
+        no_keep_alive: bool = False,
+        xheaders: bool = False,
+        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+        protocol: str | None = None,
+        decompress_request: bool = False,
+        chunk_size: int | None = None,
+        max_header_size: int | None = None,
+        idle_connection_timeout: float | None = None,
+        body_timeout: float | None = None,
+        max_body_size: int | None = None,
+        max_buffer_size: int | None = None,
+        trusted_downstream: list[str] | None = None,
     ) -> None:
         """Take the arguments of Tornado's server; see there."""
-        inherited = super().initialize
-        inherited(request_callback, *args, **kwargs)
-        given = inspect.signature(inherited).bind(request_callback, *args, **kwargs).arguments
+        super().initialize(
+            request_callback,
+            no_keep_alive=no_keep_alive,
+            xheaders=xheaders,
+            ssl_options=ssl_options,
+            protocol=protocol,
+            decompress_request=decompress_request,
+            chunk_size=chunk_size,
+            max_header_size=max_header_size,
+            idle_connection_timeout=idle_connection_timeout,
+            body_timeout=body_timeout,
+            max_body_size=max_body_size,
+            max_buffer_size=max_buffer_size,
+            trusted_downstream=trusted_downstream,
+        )
         _keep_memory()
         self.stamp = Stamp()
-        self.idle_seconds: float = given.get("idle_connection_timeout") or clock.IDLE_SECONDS
+        self.idle_seconds = idle_connection_timeout or clock.IDLE_SECONDS
         self.heads = HeadReader()
         self.variables = copy_context()
         self.done: asyncio.Future[None]  # PERF: one for all bytes that go out at once
