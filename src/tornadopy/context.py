@@ -153,7 +153,6 @@ class RequestContext(Scope):
         failure: An error that arose before there was a handler; the handler raises it first.
         request_id_if_known: The request's id, if there is one already.
         variables: The context variables that all code of the request shares, until its end.
-        is_whole: Whether the request has come whole to our own server, whose connection sends a whole answer in one go.
 
     .. versionadded:: 2.0
     """
@@ -172,7 +171,6 @@ class RequestContext(Scope):
         self.failure: BaseException | None = None
         self.request_id_if_known: str | None = None
         self.variables: Context | None = variables
-        self.is_whole = variables is not None
         if variables is not None:
             current_request.set(self)
         else:
@@ -282,8 +280,10 @@ def _log_closer(closer: Closer, error: BaseException) -> None:
 
 
 current_request: ContextVar[RequestContext | None] = ContextVar("tornadopy.current_request", default=None)
-current_context = current_request.get  # PERF: without a bound method for each call
 """The request that is being served here, or None."""
+
+current_context = current_request.get
+"""Return the request that is being served here. PERF: without a bound method for each call."""
 
 current_message: ContextVar[Scope | None] = ContextVar("tornadopy.current_message", default=None)
 """The scope of the message of a WebSocket that is being handled here, or None."""

@@ -132,7 +132,6 @@ class HandlerDelegate(_HandlerDelegate):
             return None
         self.handler = handler = _make(application, context, self.handler_class, self.handler_kwargs)
         application.active.add(handler)
-        handler.hear_of_closing()
         if context.failure is not None:
             self.path_args, self.path_kwargs = [], {}
         handler._prepared_future = Future()  # type: ignore[assignment]  # Tornado infers None
@@ -208,13 +207,11 @@ def serve(
     # PERF: most handlers wait for nothing, and a task costs as much as half of the rest (benchmarks/handlers.py).
     if context.request.method in handler._plan.methods_at_once and not handler._pipeline.is_asynchronous:
         task = handler.execute_at_once(transforms, path_args, path_kwargs)
-        if handler.is_gone:
+        if handler._is_gone:
             return handler
     else:
         task = _execute(handler, transforms, path_args, path_kwargs)
     application.active.add(handler)
-    if not handler._finished:
-        handler.hear_of_closing()
     if task is not None:
         task.add_done_callback(_raise_error)
     return handler

@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import isclass
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.routing import HostMatches, Matcher, PathMatches, Rule, URLSpec
@@ -29,20 +28,43 @@ _TRAILING_SLASHES = r"(?:\\?/[?*+]?)+$"
 _OPENS_WITH_SLASH = r"\((?:\?:|\?P<\w+>)?\\?/"
 
 
-class Route(NamedTuple):
+class Route:
     """A route: what is matched, who handles it, what it brings along.
 
-    Attributes:
+    Args:
         pattern: A regular expression for the whole path.
         handler: A handler class, its dotted name, or whatever else Tornado accepts as the target of a rule.
         kwargs: What reaches the handler as ``_url_kwargs``.
         name: The name that `reverse_url` and ``ROUTE_MODULES`` know.
+
+    Attributes:
+        pattern, handler, kwargs, name: The arguments.
     """
 
-    pattern: str | re.Pattern[str]
-    handler: Any
-    kwargs: Mapping[str, Any] = MappingProxyType({})
-    name: str | None = None
+    # PERF: no dataclass, whose making takes a hundredth of the start of a small site.
+    __slots__ = ("handler", "kwargs", "name", "pattern")
+
+    def __init__(
+        self,
+        pattern: str | re.Pattern[str],
+        handler: Any,
+        kwargs: Mapping[str, Any] | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.pattern = pattern
+        self.handler = handler
+        self.kwargs = {} if kwargs is None else kwargs
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Route(pattern={self.pattern!r}, handler={self.handler!r}, kwargs={self.kwargs!r}, name={self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Route):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]  # a route holds dictionaries
 
     def rule(self) -> URLSpec:
         """Return Tornado's form of this route, its handler imported.
@@ -233,7 +255,7 @@ def _below(prefix: str, each: Route | Rule, prefix_name: str | None, where: str)
     else:
         pattern = join(prefix, each.pattern)
     name = f"{prefix_name}-{each.name}" if prefix_name and each.name else each.name
-    return each._replace(pattern=pattern, name=name)
+    return Route(pattern, each.handler, each.kwargs, name)
 
 
 def _open(pattern: str) -> str:

@@ -159,6 +159,7 @@ class TestErrors:
             (("/x", f"{HERE}.Maim"), "did you mean 'Main'?"),
             (("/x", "Main"), "'Main' is not a dotted name"),
             (Url(HERE)("/x", "not_a_class", name="n"), "route '/x' (name 'n'): 5 is no handler class"),
+            (Url()("/x", Url()("/y", targets.Main)), "route '/x': Route(pattern='/y', "),
             (("/x", targets.NoHandler), "route '/x': NoHandler is no handler; it does not inherit RequestHandler"),
             (("/x(", targets.Main), "route '/x(': the pattern does not compile: "),
             (("/x/(a)(?P<b>c)", targets.Main), "must either be all named or all positional"),

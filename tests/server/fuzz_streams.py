@@ -192,10 +192,12 @@ class Generator:
     def stream(self) -> Stream:
         """Return some pipelined requests, the last of which ends the connection."""
         stream = Stream()
+        if self.rng.random() < 0.1:
+            stream.sent += b"\r\n" * self.rng.randrange(1, 4)
         for _ in range(self.rng.randrange(0, 6)):
             self.rng.choice([self.get, self.get, self.upload, self.upload, self.odd])(stream)
             if self.rng.random() < 0.1:
-                stream.sent += b"\r\n"
+                stream.sent += b"\r\n" * self.rng.randrange(1, 4)
         self.rng.choice([self.close, self.close, self.close, self.websocket])(stream)
         return stream
 

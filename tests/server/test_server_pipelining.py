@@ -54,6 +54,34 @@ def answers(loop: str, sent: bytes) -> list[bytes]:
 
 
 @loops
+@pytest.mark.parametrize("count", [1, 2, 3, 10])
+def test_empty_lines_before_a_request_are_ignored(loop: str, count: int) -> None:
+    """RFC 9112 §2.2; however many come with it, and between two of them."""
+    lines = b"\r\n" * count
+    sent = lines + get("/plain/1") + lines + get("/plain/2", CLOSE)
+    assert answers(loop, sent) == [b"/plain/1", b"/plain/2"]
+
+
+@loops
+def test_empty_lines_alone_are_no_request(loop: str) -> None:
+    async def main() -> bytes:
+        async with listening(application()) as (_, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(b"\r\n\r\n" + get("/plain/1"))
+                await reader.readuntil(b"/plain/1")
+                for empty in (b"\r\n\r\n", b"\r\n"):
+                    writer.write(empty)
+                    await asyncio.sleep(0)
+                writer.write(get("/plain/2", CLOSE))
+                return await asyncio.wait_for(reader.read(), TIMEOUT)
+            finally:
+                writer.close()
+
+    assert bodies(run(loop, main())) == [b"/plain/2"]
+
+
+@loops
 @pytest.mark.parametrize("period", [1, 7, 16, 17, 18, 33, MANY + 1])
 def test_answers_come_in_the_order_of_their_requests(loop: str, period: int) -> None:
     """Whether handlers wait or not, and however many requests come at once; every *period*-th waits."""

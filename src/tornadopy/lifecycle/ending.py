@@ -107,7 +107,7 @@ class EndingHandler(FailingHandler):
             sent.add_done_callback(lambda _: self._leave())
 
     def _leave(self) -> None:
-        self.is_gone = True
+        self._is_gone = True
         ended = getattr(self.application, "request_ended", None)
         if ended is not None:
             ended(self)

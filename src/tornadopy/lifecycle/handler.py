@@ -69,6 +69,7 @@ class LifecycleHandler(RespondingHandler):
                 # NOTE: libraries that trace requests put a function of their own in the place of Tornado's, and others
                 # into the class with the first handler that is made. What was planned before may be wrong.
                 self._plan = Plan()
+                self._headers = self._headers  # lists from here on
         else:
             # PERF: the same in one go (benchmarks/handlers.py).
             self.application = application
@@ -78,13 +79,7 @@ class LifecycleHandler(RespondingHandler):
             self.clear()
             if plan.initializes:
                 self.initialize()
-
-    def hear_of_closing(self) -> None:
-        """Let the connection tell this handler when the client is gone, unless it tells somebody already."""
-        connection: Any = self.request.connection
-        told = getattr(connection, "close_callback", None) or getattr(connection, "_close_callback", None)
-        if told is None:
-            connection.set_close_callback(self._connection_closed)
+        request.connection.set_close_callback(self._connection_closed)  # type: ignore[union-attr]
 
     def _kwargs_of_initialize(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return those of *kwargs* that `initialize` takes, without those that Tornado's ``__init__`` cannot take.
@@ -135,7 +130,7 @@ class LifecycleHandler(RespondingHandler):
                 if entering and entering is not True:
                     steps, waiting = self._steps_from_prepare(), entering
                 elif not self._finished and not (self._spawned and self._answered):
-                    method = getattr(self, self._plan.methods_at_once[self.request.method])
+                    method = getattr(self, self.request.method.lower())
                     waiting = method(*self.path_args, **self.path_kwargs) if args or kwargs else method()
                     if waiting is not None:
                         steps = self._last_step()
@@ -152,9 +147,9 @@ class LifecycleHandler(RespondingHandler):
             context.is_ended = True  # see `_end`
             if context.has_work or self._sent is None or not self._sent.done():
                 self._end()
-            else:
-                context.handler = context.variables = None  # see `RequestContext.release`
-                self.is_gone = True  # PERF: before anybody could know of it, so nobody is told
+            else:  # PERF: nobody knows of it, so nobody is told
+                context.release()
+                self._is_gone = True
             return None
         rest = self._go_on(steps, waiting)
         self._task = asyncio.get_running_loop().create_task(rest, context=self.context.variables)
@@ -240,15 +235,14 @@ class LifecycleHandler(RespondingHandler):
         if context.failure is not None:
             raise context.failure
         method = request.method
-        plan = self._plan
-        if method not in plan.methods_at_once and method not in self.SUPPORTED_METHODS:
+        if method not in self.SUPPORTED_METHODS:
             raise HTTPError(405)
         headers = request.headers
         if not getattr(headers, "is_plain", False) and headers.get("Content-Type", "").startswith(_FORMS):
             self._parse_form()
         if not args:
             self.path_args = []
-        elif plan.decodes:
+        elif self._plan.decodes:
             self.path_args = [self._decoded(value) for value in args]
         else:
             self.path_args = [value if type(value) is str else self._decoded(value) for value in args]

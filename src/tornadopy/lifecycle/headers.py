@@ -1,6 +1,6 @@
 """The headers of a response: lines that go out as they are, or Tornado's lists of values once more is asked of them.
 
-Used by `tornadopy.lifecycle.lean`, and by the server, which adds who answers, and when.
+Used by `tornadopy.lifecycle.lean` and `response`. The server adds who answers, and when.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ step consists of, `tornadopy.lifecycle.lean` takes the step in one go.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Self
 
@@ -34,8 +33,7 @@ class Plan:
         makes_at_once: Whether it is pure, and its ``__init__`` hands its keyword arguments on.
         sends_at_once: Whether the class leaves alone the methods that a response is sent by.
         hashes_at_once: Whether it leaves alone those that make the ETag.
-        methods_at_once: The HTTP methods for which nothing that is known of the class asks for a task, and the names of
-            the functions that serve them.
+        methods_at_once: The HTTP methods for which nothing that is known of the class asks for a task.
         decodes: Whether it has a `decode_argument` of its own.
         prepares: Whether it has a `prepare` or an `on_prepare` of its own.
         concludes: Whether it has a `complete_finish` of its own.
@@ -60,7 +58,7 @@ class Plan:
 
     def __init__(self) -> None:
         self.is_pure = self.makes_at_once = self.sends_at_once = self.hashes_at_once = False
-        self.methods_at_once: Mapping[str, str] = {}
+        self.methods_at_once: frozenset[str] = frozenset()
         self.has_defaults = self.initializes = self.decodes = self.prepares = self.concludes = True
         self.initialize_names: frozenset[str] | None = frozenset()
 
@@ -75,7 +73,7 @@ class Plan:
         plan.makes_at_once = is_pure and not hasattr(handler_class, "_kept_kwargs")
         plan.sends_at_once = is_pure and own.isdisjoint(_SENDING_METHODS)
         plan.hashes_at_once = own.isdisjoint(_ETAG_METHODS)
-        plan.methods_at_once = {} if "_execute" in own else _methods_at_once(handler_class, own)
+        plan.methods_at_once = frozenset() if "_execute" in own else _methods_at_once(handler_class, own)
         plan.has_defaults = not own.isdisjoint(("set_default_headers", "clear"))
         plan.initializes = "initialize" in own
         plan.decodes = "decode_argument" in own
@@ -85,8 +83,8 @@ class Plan:
         return plan
 
 
-def _methods_at_once(handler_class: type[RequestHandler], own: AbstractSet[str]) -> dict[str, str]:
-    """Return the HTTP methods that *handler_class* serves by plain functions alone, and the names of the functions.
+def _methods_at_once(handler_class: type[RequestHandler], own: AbstractSet[str]) -> frozenset[str]:
+    """Return the HTTP methods that *handler_class* serves by plain functions alone.
 
     NOTE: code that runs in a task of asyncio's may ask for it, cancel it, set it a time. That is why an asynchronous
     method is given one from the start, with `prepare` in it, and not only when it first waits.
@@ -100,9 +98,8 @@ def _methods_at_once(handler_class: type[RequestHandler], own: AbstractSet[str])
         return name not in own or not is_asynchronous(getattr(handler_class, name))
 
     if not (is_plain("prepare") and is_plain("on_prepare")):
-        return {}
-    names = {method: method.lower() for method in handler_class.SUPPORTED_METHODS}
-    return {method: name for method, name in names.items() if is_plain(name)}
+        return frozenset()
+    return frozenset(method for method in handler_class.SUPPORTED_METHODS if is_plain(method.lower()))
 
 
 def _parameters(initialize: Any) -> frozenset[str] | None:

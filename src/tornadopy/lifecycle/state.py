@@ -32,7 +32,7 @@ class HandlerState(RequestHandler):
         _is_in_hooks: Whether a plain response hook is running.
         _aborted: Whether the client is gone.
         _returned: Whether the handler's method has returned.
-        is_gone: Whether there is nothing more to do, and the bytes of the response are on their way.
+        _is_gone: Whether there is nothing more to do, and the bytes of the response are on their way.
         _concluded, _completed: Whether what comes after the response has begun, and is through.
         _streamed_length: The bytes of body that have been flushed before the end.
         _spawned: Whether tasks have been started for the response.
@@ -58,7 +58,7 @@ class HandlerState(RequestHandler):
     _is_in_hooks = False
     _aborted = False
     _returned = False
-    is_gone = False
+    _is_gone = False
     _concluded = False
     _completed = False
     _streamed_length = 0

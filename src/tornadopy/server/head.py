@@ -124,7 +124,11 @@ class RequestHeaders(HTTPHeaders):
             return False
         start = len(host_line) - 2
         lower = self._lower
-        self.is_plain = lower.find(b"\r\ncontent-type:", start) < 0 and lower.find(b"\r\nif-none-match:", start) < 0
+        self.is_plain = (
+            self._parsed is None
+            and lower.find(b"\r\ncontent-type:", start) < 0
+            and lower.find(b"\r\nif-none-match:", start) < 0
+        )
         return lower.find(HOST, start) < 0
 
     def host_line(self) -> bytes:

@@ -102,7 +102,7 @@ class ServerConnection(Sender):
     def data_received(self, data: bytes) -> None:
         """Take in what has come."""
         end = 0 if self._next or self._buffer or self.is_closed else data.find(HEAD_END) + 4
-        if not 4 <= end <= self._max_head:
+        if not 5 <= end <= self._max_head:  # or incomplete, or empty lines
             self._buffer = self._buffer + data if self._buffer else data
             self.advance()
             return
