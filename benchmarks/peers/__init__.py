@@ -11,6 +11,7 @@ from peers.peer import Peer
 
 ROWS: dict[str, str] = {
     "tornadopy": "peers.tornadopy",
+    "tornadopy-orjson": "peers.tornadopy",
     "tornadopy-tornado-server": "peers.tornadopy",
     "tornado": "peers.tornado",
     "starlette": "peers.starlette",

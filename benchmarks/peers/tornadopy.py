@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +17,12 @@ from tornadopy.application import Application
 from tornadopy.handler import WebHandler
 from tornadopy.webserver import BACKLOG, Server
 from tornadopy.websocket import WebSocketHandler
+
+ENCODER = "tornadopy.fastjson.encode"
+if os.environ.get("TORNADOPY_JSON_ENCODER") == ENCODER:
+    from orjson import loads
+else:
+    from json import loads
 
 
 class Text(WebHandler):
@@ -54,7 +60,7 @@ class Item(Text):
 
 class Order(WebHandler):
     def post(self) -> None:
-        self.write(site.order(json.loads(self.request.body)))
+        self.write(site.order(loads(self.request.body)))
 
 
 class Upload(Text):
@@ -161,15 +167,18 @@ def has_own_server() -> bool:
     return hasattr(tornadopy.server, "HTTPServer")
 
 
-def peer(name: str, title: str, http_server: str, **fields: Any) -> Peer:
-    """Return a row of tornadopy on *http_server*."""
+def peer(name: str, title: str, http_server: str, *, encoder: str = "", **fields: Any) -> Peer:
+    """Return a row of tornadopy on *http_server*, with the ``JSON_ENCODER`` *encoder*."""
     return Peer(
         name=name,
         title=title,
-        json="standard library",
+        json="orjson" if encoder else "standard library",
         templates="Tornado",
         command=command,
-        environment={"TORNADOPY_HTTP_SERVER": http_server},
+        environment={
+            "TORNADOPY_HTTP_SERVER": http_server,
+            **({"TORNADOPY_JSON_ENCODER": encoder} if encoder else {}),
+        },
         **fields,
     )
 
@@ -182,6 +191,16 @@ PEERS = (
         server=f"{OWN} (uvloop, httptools)",
         distributions=("tornadopy", "tornado", "uvloop", "httptools"),
         notes="As its documentation starts a project.",
+        absent="" if has_own_server() else f"not measured: this version has no {OWN}",
+    ),
+    peer(
+        "tornadopy-orjson",
+        "tornadopy with orjson",
+        OWN,
+        encoder=ENCODER,
+        server=f"{OWN} (uvloop, httptools)",
+        distributions=("tornadopy", "orjson"),
+        notes=f"`JSON_ENCODER = '{ENCODER}'`; its handlers decode with orjson, too.",
         absent="" if has_own_server() else f"not measured: this version has no {OWN}",
     ),
     peer(

@@ -16,7 +16,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SCRIPT = BENCHMARKS / "compare.py"
-PEERS = ["tornado", "tornadopy", "tornadopy-tornado-server"]
+PEERS = ["tornado", "tornadopy", "tornadopy-orjson", "tornadopy-tornado-server"]
 TINY = ["--rounds=1", "--seconds=0.05", "--requests=40", "--idle=20", "--starts=1", f"--peers={','.join(PEERS)}"]
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -21,6 +21,7 @@ from typing import ClassVar
 
 import pytest
 
+from support.processes import free_port
 from support.servers import environment
 
 SITE = Path(__file__).parents[2] / "examples" / "project_web"
@@ -65,9 +66,7 @@ class Client:
 
 def start(folder: Path, settings: str, **env: str) -> tuple[subprocess.Popen[str], str]:
     """Start the site in *folder* as its README says; return the process and its address when it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "runserver.py", "--address=0.0.0.0", f"--port={port}", f"--settings={settings}"],
         cwd=folder, env=environment(**env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",

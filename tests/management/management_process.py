@@ -84,13 +84,6 @@ def python(
     )  # fmt: skip
 
 
-def free_port() -> int:
-    """Return a port of 127.0.0.1 on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def serving(
     *arguments: str, cwd: Path, port: int, env: Mapping[str, str] | None = None

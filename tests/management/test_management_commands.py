@@ -8,9 +8,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from management_process import fetch, free_port, make_project, python, serving, tornadopy, write_files
+from management_process import fetch, make_project, python, serving, tornadopy, write_files
 
 import tornadopy as package
+from support.processes import free_port
 
 MODULES = """
 from tornadopy.httpmodule import BaseHttpModule

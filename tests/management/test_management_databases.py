@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from management_process import environment, fetch, free_port, make_project, python, serving, tornadopy, write_files
+from management_process import environment, fetch, make_project, python, serving, tornadopy, write_files
 
 from support.mariadb_servers import MariaDBServer
 from support.postgres_servers import PostgresServer
+from support.processes import free_port
 
 MODELS = """
 from sqlalchemy import String

@@ -7,7 +7,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from management_process import fetch, free_port, make_project, python, serving, tornadopy
+from management_process import fetch, make_project, python, serving, tornadopy
+
+from support.processes import free_port
 
 NO_JINJA2 = """
 import sys

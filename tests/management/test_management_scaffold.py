@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from management_process import fetch, free_port, python, serving, tornadopy
+from management_process import fetch, python, serving, tornadopy
 
+from support.processes import free_port
 from tornadopy.exceptions import ArgumentError
 from tornadopy.management import scaffold
 

@@ -7,6 +7,7 @@ start it again on the same port.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ import subprocess
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +24,7 @@ import pytest
 from support.server import wait_for
 
 STARTING = 20.0  # seconds that a server may take to start, on a busy machine
+PORTS = range(10_000, 20_000)  # below those of clients, and of the benchmarks
 ATTEMPTS = 5  # a free port may be taken by somebody else before the server has it
 
 
@@ -39,10 +41,11 @@ def find_program(name: str, package: str) -> str:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Return a port of 127.0.0.1 that nobody listens on, and that the system gives to no client in the meantime."""
+    for port in random.sample(PORTS, len(PORTS)):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise RuntimeError(f"no port from {PORTS.start} to {PORTS.stop - 1} is free")
 
 
 @contextmanager
