@@ -65,7 +65,7 @@ class Application(tornado.web.Application):
         served_classes: The class that serves what is routed to a handler class.
         whitelist: Whom the decorator ``whitelisted`` lets in.
         internal_addresses: Whom the debug page is shown to; None for everybody.
-        active: The handlers at work.
+        active: The handlers that have something left to do once the server's call has returned.
         receiving: The requests whose body is coming in.
         logs_requests: Whether it writes Tornado's line for each request; a middleware may do that in its place.
         json_encoder: What ``JSON_ENCODER`` names; None for the standard library.

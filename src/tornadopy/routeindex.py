@@ -1,6 +1,6 @@
 """The index of a router: which of its rules may match a path.
 
-`tornadopy.routing` asks it for each request. It leaves out rules that certainly do not match, never changes their
+`tornadopy.router` asks it for each request. It leaves out rules that certainly do not match, never changes their
 order, and knows nothing of what they lead to.
 """
 

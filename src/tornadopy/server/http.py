@@ -58,6 +58,7 @@ class HTTPServer(TornadoHTTPServer):
         trusted_downstream: list[str] | None = None,
     ) -> None:
         """Take the arguments of Tornado's server; see there."""
+        # NOTE: each by name, for Tornado does not keep whether a time-out was given.
         super().initialize(
             request_callback,
             no_keep_alive=no_keep_alive,

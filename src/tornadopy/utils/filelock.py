@@ -14,6 +14,7 @@ import sys
 import time
 from io import FileIO
 
+# NOTE: the branch for Windows is type-checked alone; the tests have not run there yet.
 if sys.platform == "win32":  # pragma: no cover - the other branch is the one that runs where coverage is measured
     import msvcrt
 
