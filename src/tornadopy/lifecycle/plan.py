@@ -15,6 +15,7 @@ from tornado.web import RequestHandler
 from tornadopy.utils.awaitables import is_asynchronous
 
 _ETAG_METHODS = ("set_etag_header", "compute_etag", "check_etag_header")
+_PROTECTING_METHODS = ("_cross_origin_protection", "_check_cross_origin")
 _SENDING_METHODS = (
     "set_header",
     "flush",
@@ -35,6 +36,7 @@ class Plan:
         hashes_at_once: Whether it leaves alone those that make the ETag.
         methods_at_once: The HTTP methods for which nothing that is known of the class asks for a task.
         decodes: Whether it has a `decode_argument` of its own.
+        protects: Whether it has a protection against forged requests of its own.
         prepares: Whether it has a `prepare` or an `on_prepare` of its own.
         concludes: Whether it has a `complete_finish` of its own.
         has_defaults: Whether it has a `set_default_headers` or a `clear` of its own.
@@ -53,13 +55,14 @@ class Plan:
         "makes_at_once",
         "methods_at_once",
         "prepares",
+        "protects",
         "sends_at_once",
     )
 
     def __init__(self) -> None:
         self.is_pure = self.makes_at_once = self.sends_at_once = self.hashes_at_once = False
         self.methods_at_once: frozenset[str] = frozenset()
-        self.has_defaults = self.initializes = self.decodes = self.prepares = self.concludes = True
+        self.has_defaults = self.initializes = self.decodes = self.prepares = self.concludes = self.protects = True
         self.initialize_names: frozenset[str] | None = frozenset()
 
     @classmethod
@@ -78,6 +81,7 @@ class Plan:
         plan.initializes = "initialize" in own
         plan.decodes = "decode_argument" in own
         plan.prepares = not own.isdisjoint(("prepare", "on_prepare"))
+        plan.protects = not own.isdisjoint(_PROTECTING_METHODS)
         plan.concludes = "complete_finish" in own
         plan.initialize_names = _parameters(handler_class.initialize) if plan.initializes else frozenset()
         return plan

@@ -31,7 +31,7 @@ class ConnectionContext(_HTTPRequestContext):
 
     request_id: str | None = None
     host = ""
-    host_line = b""
+    host_line = ""
 
     def __init__(
         self, transport: asyncio.BaseTransport, protocol: str | None, trusted_downstream: Sequence[str] | None

@@ -88,8 +88,7 @@ class Exchange(HTTPConnection):
         """The most that the body of the request may have, in bytes."""
         if self._max_body_size is not None:
             return self._max_body_size
-        connection = self._connection
-        return connection.parameters.max_body_size or connection.max_buffer_size
+        return self._connection.server.max_body_size
 
     @property
     def stream(self) -> ConnectionStream | None:

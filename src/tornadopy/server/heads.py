@@ -10,8 +10,11 @@ from tornado.httputil import HTTPInputError, RequestStartLine
 from tornadopy.server._llhttp import Body, HeadReader
 from tornadopy.server.head import HEAD_END, RequestHeaders, parse_request_line, refuse_bare_line_feed
 
-Head = tuple[RequestStartLine, RequestHeaders, bool, Body | None]
-"""What a head says: the request line, the fields, whether the connection may go on, and the body that follows."""
+Head = tuple[RequestStartLine, RequestHeaders, bool, Body | bytes | None]
+"""What a head says: the request line, the fields, whether the connection may go on, and the body that follows.
+
+The body is bytes if it has come whole with its head.
+"""
 
 
 class HeadTooLarge(HTTPInputError):
@@ -54,15 +57,19 @@ class Heads:
             self._scanned = len(received)
         return end
 
-    def read(self, head: bytes) -> Head:
+    def read(self, head: bytes, following: bytes = b"") -> Head:
         """Return what *head* says.
+
+        Args:
+            head: The head.
+            following: What has come after it.
 
         Raises:
             HTTPInputError: It is malformed.
         """
         line_end = head.index(b"\r\n")
         if not line_end:
-            return self.read(head.lstrip(b"\r\n"))  # RFC 9112 §2.2
+            return self.read(head.lstrip(b"\r\n"), following)  # RFC 9112 §2.2
         line, fields = head[:line_end], head[line_end:]
         headers = RequestHeaders(fields)
         start_line = self._start_line
@@ -73,7 +80,7 @@ class Heads:
         elif fields == self._fields:
             return start_line, headers, self._is_persistent, None
         version = start_line[2]
-        is_persistent, body = self._reader.read(fields, version, headers)
+        is_persistent, body = self._reader.read(fields, version, headers, following)
         if version == "HTTP/1.0" or start_line[0] == "CONNECT":
             is_persistent = is_persistent and _may_persist(start_line, headers)
         if body is None:

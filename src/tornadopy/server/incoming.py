@@ -198,7 +198,7 @@ def serve_whole(
     exchange: Exchange,
     start_line: RequestStartLine,
     headers: RequestHeaders,
-    body: Body | None,
+    content: bytes | None,
 ) -> None:
     """Let the application serve a request, which has come whole, in one call.
 
@@ -207,15 +207,15 @@ def serve_whole(
         exchange: Its answer.
         start_line: Its request line.
         headers: Its header fields.
-        body: Its body, if there is one.
+        content: Its body, if there is one.
 
     Raises:
         HTTPInputError: The request is malformed.
     """
     server = connection.server
     request = HTTPServerRequest(exchange, connection, start_line, headers)
-    if body is not None:
-        request.body = body.take()
+    if content is not None:
+        request.body = content
     exchange.is_read = True
     variables = server.variables.copy()
     try:
@@ -227,7 +227,7 @@ def serve_whole(
     if delegate is not None:
         exchange.is_read = False
         # NOTE: the delegate enters the request's variables by itself.
-        incoming = Incoming(connection, exchange, body, variables.copy())
+        incoming = Incoming(connection, exchange, None, variables.copy())
         connection.incoming = incoming
         incoming.begin_with(delegate, start_line, headers, request.body)
     elif not exchange.is_finished and not exchange.is_detached:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tornado.http1connection import HTTP1ConnectionParameters
 from tornado.httputil import HTTPInputError
@@ -19,7 +19,7 @@ from tornado.log import gen_log
 from tornadopy.server import clock
 from tornadopy.server.context import ConnectionContext
 from tornadopy.server.exchange import Exchange
-from tornadopy.server.head import HEAD_END, RequestHeaders
+from tornadopy.server.head import HEAD_END
 from tornadopy.server.heads import Head, Heads, HeadTooLarge
 from tornadopy.server.incoming import Incoming, serve_whole
 from tornadopy.server.sender import Sender
@@ -83,11 +83,6 @@ class ServerConnection(Sender):
         self._is_paused = False  # the client sends more than is wanted
         self._is_ending = False  # the answer is complete, but not flushed
 
-    @property
-    def max_buffer_size(self) -> int:
-        """The most that a body may have where nothing else is said, in bytes."""
-        return self.server.max_buffer_size or 104_857_600  # Tornado's
-
     # The loop's calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -109,7 +104,7 @@ class ServerConnection(Sender):
         if end < len(data):
             data, self._buffer, self._ahead = data[:end], data[end:], _IN_A_ROW
         try:  # PERF: a whole head is the usual thing, and mostly there is nothing behind it
-            self._start(self._heads.read(data))
+            self._start(self._heads.read(data, self._buffer))
         except HTTPInputError as error:
             self.refuse(error)
         if self._buffer:
@@ -182,7 +177,7 @@ class ServerConnection(Sender):
             if end:
                 self._buffer = buffer[end:]
                 self._is_head_coming = False
-                self._start(self._heads.read(buffer[:end]))
+                self._start(self._heads.read(buffer[:end], self._buffer))
                 return True
             if not buffer:
                 self._is_head_coming = False  # it was an empty line
@@ -202,20 +197,14 @@ class ServerConnection(Sender):
         exchange = self.incoming = Exchange(self, start_line)
         if not is_persistent:
             exchange.be_last()
-        if self.server.serve is not None and (body is None or self._takes_whole(exchange, body, headers)):
+        if self.server.serve is not None and (body is None or isinstance(body, bytes)):
+            if body is not None:
+                self._buffer = self._buffer[len(body) :]
             serve_whole(self, exchange, start_line, headers, body)
             return
         self._clock.rest()
-        incoming = self.incoming = Incoming(self, exchange, body, self.server.variables.copy())
+        incoming = self.incoming = Incoming(self, exchange, cast("Body | None", body), self.server.variables.copy())
         incoming.begin(start_line, headers)
-
-    def _takes_whole(self, exchange: Exchange, body: Body, headers: RequestHeaders) -> bool:
-        """Take in a body that has come with its head; return whether that is so."""
-        length, buffer = body.length, self._buffer
-        if length is None or length > len(buffer) or length > exchange.max_body_size or headers.have(b"\r\nexpect:"):
-            return False
-        self._buffer = buffer[body.feed(buffer) :]
-        return True
 
     def _read_body(self) -> None:
         incoming = self.incoming
