@@ -92,7 +92,8 @@ class HeaderMiddleware:
 
     def process_response(self, handler: Any, clear: Callable[[], None], chunk: list[bytes]) -> None:
         """Set the header."""
-        handler.set_header(*TALLY.header)
+        name, value = TALLY.header
+        handler.set_header(name, value)
 
 
 class CountMiddleware:

@@ -27,29 +27,30 @@ class EndingHandler(FailingHandler):
         """Run the ``endcall`` hooks and `complete_finish`, once, then end what the request has opened."""
         if not self._concluded:
             self._concluded = True
-            concludes, endcall = self._plan.concludes, self._pipeline.endcall
-            if endcall or concludes:
-                hooks = iter(endcall)
-                waiting = self._run_endcall(hooks) if endcall else None
-                completing = self._run_complete_finish() if concludes and waiting is None else None
-                if waiting is not None or completing is not None:
-                    self._spawn(self._conclude_after(waiting, hooks, completing))
-                    return
+            hooks = iter(self._pipeline.endcall)
+            try:
+                waiting: bool | Awaitable[bool] = run_short(hooks, self.context, self)
+            except Exception as error:
+                waiting = self._run_endcall_after(error, hooks)
+            is_through = isinstance(waiting, bool)
+            completing = self._run_complete_finish() if is_through and self._plan.concludes else None
+            if not is_through or completing is not None:
+                self._spawn(self._conclude_after(waiting, hooks, completing))
+                return
             self._completed = True
         if self._returned:
             self._end()
 
-    def _run_endcall(self, hooks: Iterator[Hook]) -> Awaitable[bool] | None:
-        """Run *hooks*; an error is reported, and the hooks after it still clean up."""
-        while True:
+    def _run_endcall_after(self, error: Exception, hooks: Iterator[Hook]) -> bool | Awaitable[bool]:
+        """Report the *error* of a hook, and run the *hooks* after it, which still clean up; `Finish` ends the phase."""
+        failed = error
+        while not isinstance(failed, Finish):
+            self._report(failed)
             try:
-                result = run_short(hooks, self.context, self)
-            except Finish:
-                return None
-            except Exception as error:
-                self._report(error)
-            else:
-                return None if isinstance(result, bool) else result
+                return run_short(hooks, self.context, self)
+            except Exception as another:
+                failed = another
+        return False
 
     def _run_complete_finish(self) -> Awaitable[None] | None:
         try:
@@ -61,18 +62,14 @@ class EndingHandler(FailingHandler):
             return None
 
     async def _conclude_after(
-        self, waiting: Awaitable[bool] | None, hooks: Iterator[Hook], completing: Awaitable[None] | None
+        self, waiting: bool | Awaitable[bool], hooks: Iterator[Hook], completing: Awaitable[None] | None
     ) -> None:
         try:
-            while waiting is not None:
+            while not isinstance(waiting, bool):
                 try:
-                    await waiting
-                    break
-                except Finish:
-                    break
+                    waiting = await waiting
                 except Exception as error:
-                    self._report(error)
-                waiting = self._run_endcall(hooks)
+                    waiting = self._run_endcall_after(error, hooks)
             await self._await_complete_finish(self._run_complete_finish() if completing is None else completing)
         finally:
             self._completed = True

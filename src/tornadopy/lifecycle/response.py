@@ -21,7 +21,7 @@ from tornadopy.context import current_context
 from tornadopy.lifecycle.errors import app_log
 from tornadopy.lifecycle.headers import header_of
 from tornadopy.lifecycle.lean import LeanHandler
-from tornadopy.middleware.pipeline import run_short
+from tornadopy.middleware.pipeline import run_on_body
 
 _responding: ContextVar[object] = ContextVar("tornadopy.responding", default=None)
 """The handler whose asynchronous response hooks run here, or in the task that started this one."""
@@ -82,9 +82,15 @@ class RespondingHandler(LeanHandler):
         if chunk is not None or self._finished or self._spawned or self.context.has_work:
             return self._finish_specially(chunk)
         if self._pipeline.response:
-            sending = self._run_plain_hooks()
-            if sending is not None:
-                return sending
+            # PERF: most hooks are plain, and have begun here (benchmarks/handlers.py).
+            if self._response_hooks is not None or self._headers_written or current_context() is not self.context:
+                return self._finish_specially(None)
+            try:
+                ended = self._run_hooks_on_buffer()
+            except Exception as error:
+                return self._fail_response(error)
+            if self._spawned or self.context.has_work or not isinstance(ended, bool):  # type: ignore[redundant-expr]  # a hook may have
+                return self._finish_after_hooks(ended)
         try:
             sent = self._finish_at_once()
         except BaseException:
@@ -96,21 +102,6 @@ class RespondingHandler(LeanHandler):
         else:
             self._concluded = self._completed = True
         return sent
-
-    def _run_plain_hooks(self) -> asyncio.Future[None] | None:
-        """Run the response hooks; return None if they are through, and the response can go out.
-
-        PERF: most hooks are plain (benchmarks/handlers.py).
-        """
-        if self._response_hooks is not None or self._headers_written or current_context() is not self.context:
-            return self._finish_specially(None)
-        try:
-            ended = self._run_hooks_on_buffer()
-        except Exception as error:
-            return self._fail_response(error)
-        if isinstance(ended, bool) and not (self._spawned or self.context.has_work):
-            return None
-        return self._finish_after_hooks(ended)
 
     def _finish_specially(self, chunk: str | bytes | dict[str, Any] | None) -> asyncio.Future[None]:
         """Finish a response with a last piece, or with tasks, preludes, or hooks that have begun."""
@@ -205,23 +196,26 @@ class RespondingHandler(LeanHandler):
         return ended if waiting is None else await _returning(ended, waiting)
 
     def _run_hooks_on_buffer(self) -> bool | Awaitable[bool]:
-        if self._response_hooks is None:
-            self._response_hooks = iter(self._pipeline.response)
+        hooks = self._response_hooks
+        if hooks is None:
+            hooks = self._response_hooks = iter(self._pipeline.response)
         # PERF: the body is described only where a hook has touched it (benchmarks/overhead.py).
-        lines = self._lines
+        lines, buffer, status = self._lines, self._write_buffer, self._status_code
         declared = None if lines is not None and "Content-Length" not in lines else header_of(self, "Content-Length")
-        before = self._write_buffer[:], self._status_code, declared
+        before = buffer[:]
         self._is_in_hooks = True
         try:
-            result = run_short(self._response_hooks, self.context, self, self._write_buffer)
+            result = run_on_body(hooks, self.context, self, buffer)
         except Finish as request:
-            self._end_hooks(request, self._describe(*before))
+            self._end_hooks(request, self._describe(before, status, declared))
         finally:
             self._is_in_hooks = False
+        if result is False and self._status_code == status and self._write_buffer == before:
+            return False
+        described = self._describe(before, status, declared)
         if not isinstance(result, bool):
-            return self._await_response_hooks(result, self._describe(*before))
-        if result or self._write_buffer != before[0] or self._status_code != before[1]:
-            self._settle_body(self._describe(*before), ended=result)
+            return self._await_response_hooks(result, described)
+        self._settle_body(described, ended=result)
         return result
 
     async def _await_response_hooks(self, result: Awaitable[bool], before: _Body) -> bool:
