@@ -87,6 +87,33 @@ def test_a_form_that_is_well_is_served(way: str) -> None:
 
 
 @ways_out
+@pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site"])
+def test_a_forged_form_is_refused_on_a_connection_that_has_been_used(
+    way: str, header: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    routes = [("/form", Form)]
+    application = make_application(routes, *ways(way), tornado={"cross_origin_protection": True})
+    values = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
+    with serving(application) as site, site.connect() as client:
+        json = {"Content-Type": "application/json"}
+        assert [client.fetch("POST", "/form?name=x", b"{}", **json).status for _ in range(3)] == [200, 200, 200]
+        assert client.fetch("POST", "/form?name=x", b"{}", **json, **{header: values[header]}).status == 403
+        assert client.fetch("POST", "/form?name=x", b"{}", **json).status == 200
+
+
+@ways_out
+def test_a_protection_of_the_handlers_own_sees_every_request(way: str) -> None:
+    class Guarded(Form):
+        def _cross_origin_protection(self) -> None:
+            if b"forged" in self.request.body:
+                raise HTTPError(403)
+
+    with serving(make_application([("/form", Guarded)], *ways(way))) as site, site.connect() as client:
+        statuses = [client.fetch("POST", "/form?name=x", body).status for body in (b"1", b"forged", b"2", b"forged")]
+        assert statuses == [200, 403, 200, 403]
+
+
+@ways_out
 def test_a_host_that_is_not_allowed_meets_no_call_hook(way: str) -> None:
     """ALLOWED_HOSTS is checked before process_call; the answer still meets response and endcall."""
     seen: list[Any] = []

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders, HTTPInputError, parse_request_start_line
 
-from tornadopy.server._llhttp import HeadReader
+from tornadopy.server._llhttp import Body, HeadReader
 from tornadopy.server.head import RequestHeaders, parse_request_line
 
 FIELDS = b"\r\nHost: x\r\nAccept: a\r\naccept:  b \t\r\nX-Empty:\r\ncookie: \xe9=1; b=2\r\n\r\n"
@@ -35,6 +35,59 @@ def test_fields_that_pass_are_read_as_tornado_reads_them(lines: bytes) -> None:
     except HTTPInputError:
         return
     assert list(headers.get_all()) == list(HTTPHeaders.parse(fields[2:-2].decode("latin-1")).get_all())
+
+
+LENGTHS = [b"0", b"1", b"3", b"03", b"+3", b"3 ", b"3, 3", b"\xb3", b"", b"999999999", b"9999999999"]
+JUDGED = [
+    b"Content-Length: 3",
+    b"Expect: 100-continue",
+    b"Transfer-Encoding: chunked",
+    b"Upgrade: other\r\nConnection: upgrade",
+    b"Connection: close",
+    b"Folded: a\r\n b",
+]
+
+
+@given(
+    length=st.sampled_from(LENGTHS),
+    others=st.lists(st.sampled_from(JUDGED), max_size=2),
+    following=st.one_of(
+        st.binary(min_size=1, max_size=6), st.sampled_from([b"\r\n\r\n", b"a\r\n\r\n", b"GET / HTTP/1.1"])
+    ),
+    version=st.sampled_from(["HTTP/1.0", "HTTP/1.1"]),
+)
+def test_a_body_that_comes_with_its_head_is_the_one_that_comes_after_it(
+    length: bytes, others: list[bytes], following: bytes, version: str
+) -> None:
+    fields = b"\r\nHost: x\r\nContent-Length: " + b"\r\n".join([length, *others]) + b"\r\n\r\n"
+    apart, together = HeadReader(), HeadReader(max_content=5)
+    try:
+        expected = apart.read(fields, version, RequestHeaders(fields))
+    except HTTPInputError:
+        with pytest.raises(HTTPInputError):
+            together.read(fields, version, RequestHeaders(fields), following)
+    else:
+        persistent, body = together.read(fields, version, RequestHeaders(fields), following)
+        assert persistent == expected[0]
+        if isinstance(body, bytes):
+            assert isinstance(expected[1], Body)
+            assert expected[1].feed(following) == len(body) <= 5
+            assert expected[1].is_complete
+            assert expected[1].take() == body
+        else:
+            assert type(body) is type(expected[1])
+    # Whatever it was, the next head is read as if it were the first.
+    simple = b"\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+    assert together.read(simple, "HTTP/1.1", RequestHeaders(simple), b"ab") == (True, b"ab")
+
+
+@pytest.mark.parametrize("following", [b"", b"ab", b"abcdef"])
+def test_a_body_is_read_with_its_head_if_all_of_it_is_there(following: bytes) -> None:
+    fields = b"\r\nHost: x\r\ncontent-length:\t3 \r\n\r\n"
+    _, body = HeadReader(max_content=3).read(fields, "HTTP/1.1", RequestHeaders(fields), following)
+    assert body == b"abc" if len(following) >= 3 else isinstance(body, Body)
+    _, body = HeadReader(max_content=2).read(fields, "HTTP/1.1", RequestHeaders(fields), following)
+    assert isinstance(body, Body)
 
 
 @given(
@@ -81,6 +134,12 @@ class TestHeaders:
         assert len(self.headers()) == 4
         assert list(self.headers()) == ["Host", "Accept", "X-Empty", "Cookie"]
         assert self.headers()["Cookie"] == "\xe9=1; b=2"
+
+    def test_a_name_that_no_field_can_have_is_not_there(self) -> None:
+        headers = RequestHeaders(b"\r\nk: 1\r\nX: a: b\r\n\r\n")
+        for name in ("\u212a", "X: a", "", "\xe9"):  # the first is the sign for Kelvin, which is a "k" in lower case
+            assert name not in headers
+            assert headers.get(name) is None
 
     def test_each_way_of_changing(self) -> None:
         headers = self.headers()

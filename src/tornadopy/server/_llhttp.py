@@ -187,7 +187,7 @@ class HeadReader:
         begun.clear()
         try:
             self._parser.feed_data(_LINES[version] + fields + content)
-        except HttpParserError:
+        except (HttpParserError, HttpParserUpgrade):
             self._renew()
             return None
         if len(begun) != 1 or not listener.is_complete:
