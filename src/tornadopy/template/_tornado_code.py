@@ -55,13 +55,13 @@ def shorten(source: str, compiled: CodeType) -> CodeType | None:
     # A template may write past the end of the function, by an expression over several lines.
     if len(module.body) != 1 or not isinstance(entry, ast.FunctionDef) or entry.name != _ENTRY:
         return None
-    if not _names(compiled).isdisjoint(_ENDINGS) or any(isinstance(node, ast.Global) for node in ast.walk(entry)):
+    if not names_in(compiled).isdisjoint(_ENDINGS) or any(isinstance(node, ast.Global) for node in ast.walk(entry)):
         return None
     _Shortener().visit(entry)
     entry.args.args = [ast.arg(_ESCAPED), ast.arg(_RAW)]
     shorter = compile(ast.fix_missing_locations(module), compiled.co_filename, "exec", dont_inherit=True)
     code = _codes(shorter)[0]
-    return code if _names(code).isdisjoint(_TELLING) and _bound(code).isdisjoint(_REPLACED) else None
+    return code if names_in(code).isdisjoint(_TELLING) and _bound(code).isdisjoint(_REPLACED) else None
 
 
 def is_usual(namespace: Mapping[str, Any]) -> bool:
@@ -128,12 +128,12 @@ def _codes(code: CodeType) -> list[CodeType]:
     return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
 
 
-def _names(code: CodeType) -> set[str]:
+def names_in(code: CodeType) -> frozenset[str]:
     """Return all names that *code* and the functions in it read or write."""
-    return _bound(code).union(code.co_names, *map(_names, _codes(code)))
+    return _bound(code).union(code.co_names, *map(names_in, _codes(code)))
 
 
-def _bound(code: CodeType) -> set[str]:
+def _bound(code: CodeType) -> frozenset[str]:
     """Return the names of variables of *code* and of the functions in it."""
-    own = {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
+    own = frozenset((*code.co_varnames, *code.co_cellvars, *code.co_freevars))
     return own.union(*map(_bound, _codes(code)))

@@ -21,7 +21,7 @@ from tornadopy.exceptions import ConfigError, TemplateSyntaxError, TornadopyErro
 from tornadopy.template import _options
 from tornadopy.template._errors import frames_of_page, line_of, note_position, syntax_error
 from tornadopy.template._search import SearchPath, Stamp, decode, read
-from tornadopy.template._tornado_code import is_usual, shorten
+from tornadopy.template._tornado_code import is_usual, names_in, shorten
 from tornadopy.template._tornado_values import escaped, raw
 
 # Tornado ends each generated line with a comment that tells where it comes from.
@@ -57,6 +57,8 @@ class TornadoTemplate(tornado_template.Template):
 
     stamps: dict[str, Stamp]
     """The files that went into this template, with those it extends and includes."""
+    names_read: frozenset[str] | None
+    """The names of the namespace that this template can read, others among them; None for any."""
 
     def __init__(self, source: str, name: str, path: Path, loader: TornadoTemplateLoader) -> None:
         self.code = ""
@@ -74,6 +76,7 @@ class TornadoTemplate(tornado_template.Template):
                 path, line_of(source, r"\{%\s*whitespace\b(?!\s*(?:all|single|oneline)\b)"), str(exc)
             ) from exc
         self._shorter = shorten(self.code, self.compiled)
+        self.names_read = None if self._shorter is None else names_in(self._shorter)
         self._names_of_engine = self._make_names()
 
     def generate(self, **kwargs: Any) -> bytes:
