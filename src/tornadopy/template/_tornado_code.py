@@ -50,7 +50,7 @@ def shorten(source: str, compiled: CodeType) -> CodeType | None:
 
     .. versionadded:: 2.0
     """
-    module = ast.parse(source)
+    module = ast.parse(source, compiled.co_filename)
     entry = module.body[0]
     # A template may write past the end of the function, by an expression over several lines.
     if len(module.body) != 1 or not isinstance(entry, ast.FunctionDef) or entry.name != _ENTRY:
@@ -98,7 +98,7 @@ def _shortened(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             yield statement
             index += 1
         else:
-            yield _call(function, value, place=statements[index + 1])
+            yield _call(function, value, place=_text_of_object(statements[index + 1]))
             index += 1 + len(_ENDINGS[function])
 
 
@@ -116,6 +116,11 @@ def _function_instead_of(statements: Sequence[ast.stmt]) -> str | None:
         if tuple(map(ast.unparse, statements[: len(ending)])) == ending:
             return function
     return None
+
+
+def _text_of_object(convert: ast.stmt) -> ast.stmt:
+    """Return the statement that calls ``str``: of all that becomes of a value, this is what can fail."""
+    return convert.orelse[0] if isinstance(convert, ast.If) else convert
 
 
 def _call(function: str, value: ast.expr, *, place: ast.stmt) -> ast.stmt:
