@@ -333,6 +333,18 @@ def test_other_templates_do_without_the_names_of_it(tmp_path: Path, form: str) -
     assert read.isdisjoint({"_tt_tmp", "_tt_string_types", "isinstance"})
 
 
+@pytest.mark.parametrize("terms", [100, 400, 900, 1500, 2500])
+def test_an_expression_of_any_length(tmp_path: Path, terms: int) -> None:
+    write(tmp_path, index="{{ " + " + ".join(["value"] * terms) + " }}")
+    assert compare(tmp_path, lambda: {"value": 1}) == ("page", str(terms).encode())
+
+
+def test_blocks_of_any_depth(tmp_path: Path) -> None:
+    depth = 90
+    write(tmp_path, index="{% if value %}" * depth + "{{ value }}" + "{% end %}" * depth)
+    assert compare(tmp_path, lambda: {"value": "<"}) == ("page", b"&lt;")
+
+
 def test_a_page_by_yield_is_what_it_is_in_tornado(tmp_path: Path) -> None:
     write(tmp_path, index="a{{ yield value }}b")
     for loader in both(tmp_path):

@@ -50,6 +50,13 @@ def shorten(source: str, compiled: CodeType) -> CodeType | None:
 
     .. versionadded:: 2.0
     """
+    try:
+        return _shorten(source, compiled)
+    except RecursionError:  # trees of Python's stand less depth than its compiler
+        return None
+
+
+def _shorten(source: str, compiled: CodeType) -> CodeType | None:
     module = ast.parse(source, compiled.co_filename)
     entry = module.body[0]
     # A template may write past the end of the function, by an expression over several lines.
