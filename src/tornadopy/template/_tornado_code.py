@@ -34,6 +34,8 @@ _ENDINGS = {_ESCAPED: (_CONVERT, _ESCAPE, _APPEND), _RAW: (_CONVERT, _APPEND)}
 _REPLACED = frozenset({"str", "isinstance", "xhtml_escape", "_tt_utf8", "_tt_string_types"})
 """The names that Tornado's statements read and the shorter code does not: they must mean what they usually do."""
 
+_FIELDS_OF_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
 _TELLING = frozenset({"locals", "vars", "dir", "eval", "exec", "globals", "__builtins__", _RESULT, _ENTRY})
 """Names by which a template can see how its code is made, and with `_RESULT` the statements that are left."""
 
@@ -62,11 +64,14 @@ def _shorten(source: str, compiled: CodeType) -> CodeType | None:
     # A template may write past the end of the function, by an expression over several lines.
     if len(module.body) != 1 or not isinstance(entry, ast.FunctionDef) or entry.name != _ENTRY:
         return None
-    if not names_in(compiled).isdisjoint(_ENDINGS) or any(isinstance(node, ast.Global) for node in ast.walk(entry)):
+    blocks = list(_blocks(entry))
+    has_globals = any(isinstance(statement, ast.Global) for _, _, block in blocks for statement in block)
+    if has_globals or not names_in(compiled).isdisjoint(_ENDINGS):
         return None
-    _Shortener().visit(entry)
-    entry.args.args = [ast.arg(_ESCAPED), ast.arg(_RAW)]
-    shorter = compile(ast.fix_missing_locations(module), compiled.co_filename, "exec", dont_inherit=True)
+    for node, field, block in blocks:
+        setattr(node, field, list(_shortened(block)))
+    entry.args.args = [ast.copy_location(ast.arg(name), entry) for name in (_ESCAPED, _RAW)]
+    shorter = compile(module, compiled.co_filename, "exec", dont_inherit=True)
     code = _codes(shorter)[0]
     return code if names_in(code).isdisjoint(_TELLING) and _bound(code).isdisjoint(_REPLACED) else None
 
@@ -83,16 +88,14 @@ def is_usual(namespace: Mapping[str, Any]) -> bool:
     )
 
 
-class _Shortener(ast.NodeTransformer):
-    """Put one call in the place of the statements that an expression of the template has become."""
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        for field in ("body", "orelse", "finalbody"):
-            statements = getattr(node, field, None)
-            if isinstance(statements, list):
-                setattr(node, field, list(_shortened(statements)))
-        return node
+def _blocks(node: ast.AST) -> Iterator[tuple[ast.AST, str, list[ast.stmt]]]:
+    """Yield the statements in *node*, block by block, with the node and the field that they are in."""
+    for field in _FIELDS_OF_BLOCKS:
+        children = getattr(node, field, None)
+        if isinstance(children, list):
+            yield node, field, children
+            for child in children:
+                yield from _blocks(child)
 
 
 def _shortened(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
@@ -132,8 +135,15 @@ def _text_of_object(convert: ast.stmt) -> ast.stmt:
 
 def _call(function: str, value: ast.expr, *, place: ast.stmt) -> ast.stmt:
     """Return ``_tt_append(function(value))``, which stands where *place* stood."""
-    result = ast.Call(ast.Name(function, ast.Load()), [value], [])
-    return ast.copy_location(ast.Expr(ast.Call(ast.Name("_tt_append", ast.Load()), [result], [])), place)
+
+    def at_place(node: ast.expr) -> ast.expr:
+        return ast.copy_location(node, place)
+
+    def name(text: str) -> ast.expr:
+        return at_place(ast.Name(text, ast.Load()))
+
+    result = at_place(ast.Call(name(function), [value], []))
+    return ast.copy_location(ast.Expr(at_place(ast.Call(name("_tt_append"), [result], []))), place)
 
 
 def _codes(code: CodeType) -> list[CodeType]:
