@@ -16,6 +16,7 @@ from tornadopy import errorpages
 from tornadopy.conf import settings
 from tornadopy.exceptions import ConfigError, HttpBadRequestError
 from tornadopy.lifecycle import LifecycleHandler
+from tornadopy.lifecycle.names import names_of
 from tornadopy.response import encode_json, encode_jsonp
 from tornadopy.utils.versions import versions
 
@@ -190,6 +191,14 @@ class PageHandler(ErrorPageHandler):
         for processor in templates.context_processors if templates is not None else ():
             namespace.update(processor(self))
         return {**namespace, **super().get_template_namespace()}
+
+    def _names_for(self, template: Any) -> dict[str, Any]:
+        read = getattr(template, "names_read", None)  # Tornado's engine knows them
+        if read is None or not self._plan.names_at_once or self.application.templates.context_processors:  # type: ignore[attr-defined]
+            return super()._names_for(template)
+        if type(self).get_template_namespace is not PageHandler.get_template_namespace:
+            return super()._names_for(template)
+        return names_of(self, read)
 
 
 class WebHandler(PageHandler):

@@ -308,9 +308,13 @@ class LifecycleHandler(RespondingHandler):
         path = self.get_template_path() or _folder_of_caller()
         create = type(self).create_template_loader
         loader = templates.loader((create, path), lambda: self.create_template_loader(path))
-        namespace = {**self.get_template_namespace(), **kwargs}
-        page: bytes = loader.load(template_name).generate(**namespace)
+        template = loader.load(template_name)
+        page: bytes = template.generate(**{**self._names_for(template), **kwargs})
         return page
+
+    def _names_for(self, template: Any) -> dict[str, Any]:  # noqa: ARG002 - for classes that know what it reads
+        """Return what *template* sees beside what it is rendered with."""
+        return self.get_template_namespace()
 
 
 def _folder_of_caller() -> str:

@@ -89,6 +89,8 @@ class LeanHandler(EndingHandler):
             self._write_by_steps(chunk)
         elif kind is str:
             self._write_buffer.append(chunk.encode())  # type: ignore[union-attr]  # mypy does not follow *kind*
+        elif kind is bytes:
+            self._write_buffer.append(chunk)  # type: ignore[arg-type]
         elif kind is dict:
             encode = getattr(self.application, "json_encoder", None)
             text = encode_dict(chunk) if encode is None else encode(chunk)  # type: ignore[arg-type]

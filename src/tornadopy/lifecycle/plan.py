@@ -15,6 +15,7 @@ from tornado.web import RequestHandler
 from tornadopy.utils.awaitables import is_asynchronous
 
 _ETAG_METHODS = ("set_etag_header", "compute_etag", "check_etag_header")
+_NAMING_METHODS = ("get_current_user", "current_user", "get_user_locale", "get_browser_locale", "locale", "ui")
 _PROTECTING_METHODS = ("_cross_origin_protection", "_check_cross_origin")
 _SENDING_METHODS = (
     "set_header",
@@ -38,6 +39,7 @@ class Plan:
         decodes: Whether it has a `decode_argument` of its own.
         protects: Whether it has a protection against forged requests of its own.
         prepares: Whether it has a `prepare` or an `on_prepare` of its own.
+        names_at_once: Whether it is pure, and leaves alone those by which a template's names are found.
         concludes: Whether it has a `complete_finish` of its own.
         has_defaults: Whether it has a `set_default_headers` or a `clear` of its own.
         initializes: Whether it has an `initialize` of its own.
@@ -54,6 +56,7 @@ class Plan:
         "is_pure",
         "makes_at_once",
         "methods_at_once",
+        "names_at_once",
         "prepares",
         "protects",
         "sends_at_once",
@@ -61,6 +64,7 @@ class Plan:
 
     def __init__(self) -> None:
         self.is_pure = self.makes_at_once = self.sends_at_once = self.hashes_at_once = False
+        self.names_at_once = False
         self.methods_at_once: frozenset[str] = frozenset()
         self.has_defaults = self.initializes = self.decodes = self.prepares = self.concludes = self.protects = True
         self.initialize_names: frozenset[str] | None = frozenset()
@@ -76,6 +80,7 @@ class Plan:
         plan.makes_at_once = is_pure and not hasattr(handler_class, "_kept_kwargs")
         plan.sends_at_once = is_pure and own.isdisjoint(_SENDING_METHODS)
         plan.hashes_at_once = own.isdisjoint(_ETAG_METHODS)
+        plan.names_at_once = is_pure and own.isdisjoint(_NAMING_METHODS)
         plan.methods_at_once = frozenset() if "_execute" in own else _methods_at_once(handler_class, own)
         plan.has_defaults = not own.isdisjoint(("set_default_headers", "clear"))
         plan.initializes = "initialize" in own

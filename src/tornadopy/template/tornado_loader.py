@@ -5,11 +5,14 @@ Made by `tornadopy.template.create_loader`; used by the handlers. It knows files
 
 from __future__ import annotations
 
+import copy
 import functools
+import linecache
 import posixpath
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from tornado import template as tornado_template
@@ -18,9 +21,15 @@ from tornadopy.exceptions import ConfigError, TemplateSyntaxError, TornadopyErro
 from tornadopy.template import _options
 from tornadopy.template._errors import frames_of_page, line_of, note_position, syntax_error
 from tornadopy.template._search import SearchPath, Stamp, decode, read
+from tornadopy.template._tornado_code import is_usual, names_in, shorten
+from tornadopy.template._tornado_values import escaped, raw
 
 # Tornado ends each generated line with a comment that tells where it comes from.
 _ORIGIN = re.compile(r"  # (?P<name>.+?):(?P<line>\d+)(?: \(via .*\))?$")
+
+# In the place of a template's code: what a page would be made from.
+_TELLER = "def _tt_execute(): return globals()"
+_NAMES_OF_EXEC = frozenset({"__builtins__", "_tt_execute"})
 
 
 class TornadoTemplateSyntaxError(TemplateSyntaxError, tornado_template.ParseError):  # type: ignore[misc]  # a narrower filename
@@ -48,6 +57,8 @@ class TornadoTemplate(tornado_template.Template):
 
     stamps: dict[str, Stamp]
     """The files that went into this template, with those it extends and includes."""
+    names_read: frozenset[str] | None
+    """The names of the namespace that this template can read, others among them; None for any."""
 
     def __init__(self, source: str, name: str, path: Path, loader: TornadoTemplateLoader) -> None:
         self.code = ""
@@ -64,14 +75,31 @@ class TornadoTemplate(tornado_template.Template):
             raise _syntax_error(
                 path, line_of(source, r"\{%\s*whitespace\b(?!\s*(?:all|single|oneline)\b)"), str(exc)
             ) from exc
+        self._shorter = shorten(self.code, self.compiled)
+        self.names_read = None if self._shorter is None else names_in(self._shorter)
+        self._names_of_engine = self._make_names()
 
     def generate(self, **kwargs: Any) -> bytes:
         """Return the page as UTF-8; an error gets a note of its place in the template."""
+        shorter = self._shorter
         try:
+            if shorter is not None:
+                namespace = {**self._names_of_engine, **self.namespace, **kwargs}
+                if is_usual(namespace):
+                    page: bytes = FunctionType(shorter, namespace)(escaped, raw)
+                    return page
             return super().generate(**kwargs)
         except Exception as exc:
+            linecache.clearcache()  # it may know another template by this one's name
             self._note(exc)
             raise
+
+    def _make_names(self) -> dict[str, Any]:
+        """Return the names that Tornado lets this template see, as Tornado itself tells them."""
+        teller = copy.copy(self)
+        teller.compiled, teller.namespace = compile(_TELLER, _TELLER, "exec"), {}
+        names: Any = tornado_template.Template.generate(teller)
+        return {name: value for name, value in names.items() if name not in _NAMES_OF_EXEC}
 
     def _note(self, error: Exception) -> None:
         generated = self.compiled.co_filename
