@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,11 @@ from tornadopy.utils.headerlines import Stamp
 names = st.sampled_from(
     ["Content-Type", "content-type", "X-A", "x-a", "SERVER", "Server", "date", "Set-Cookie", "x_b", "X-É", "X A", "X:A"]
 )
-values = st.one_of(st.sampled_from(["", "1", "a, b", "a\tb", "é", "日", "a\r\nX-B: 1", "\x7f"]), st.text(max_size=3))
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
+texts = st.one_of(st.sampled_from(["", "1", "a, b", "a\tb", "é", "日", "a\r\nX-B: 1", "\x7f"]), st.text(max_size=3))
+values: st.SearchStrategy[Any] = st.one_of(
+    texts, st.sampled_from([0, -12, 10**30, True, b"a", b"\xe9", b"\r\n", NOON, NOON.replace(tzinfo=None), 1.5, None])
+)
 METHODS = ["set_header", "add_header", "clear_header", "clear"]
 LOOKS = ["get", "in", "delete", "all", "assign", "copy"]
 steps = st.tuples(st.sampled_from([*METHODS, *LOOKS]), names, values)
@@ -41,7 +46,7 @@ def tornados() -> Any:
     return handler
 
 
-def take(handler: Any, kind: str, name: str, value: str) -> Any:
+def take(handler: Any, kind: str, name: str, value: Any) -> Any:
     """Take a step; return what it gives."""
     match kind:
         case "set_header" | "add_header":
@@ -70,11 +75,11 @@ def everything(headers: HTTPHeaders) -> list[tuple[str, str]]:
     return sorted((name, value) for name, value in headers.get_all() if name != "Date")
 
 
-def outcome(handler: Any, step: tuple[str, str, str]) -> Any:
+def outcome(handler: Any, step: tuple[str, str, Any]) -> Any:
     """Return what a step gives, an error by its class."""
     try:
         return take(handler, *step)
-    except (KeyError, ValueError, HTTPInputError) as error:
+    except (KeyError, ValueError, TypeError, HTTPInputError) as error:
         return type(error)
 
 
@@ -83,7 +88,7 @@ def outcome(handler: Any, step: tuple[str, str, str]) -> Any:
 @example([("set_header", "date", "never"), ("get", "Date", ""), ("delete", "Server", ""), ("all", "", "")])
 @example([("set_header", "X-A", "1"), ("assign", "", ""), ("set_header", "X-A", "2"), ("all", "", "")])
 @example([("set_header", "X-A", "1"), ("all", "", ""), ("clear", "", ""), ("set_header", "X-A", "2"), ("all", "", "")])
-def test_whatever_is_done_they_are_tornados(taken: list[tuple[str, str, str]]) -> None:
+def test_whatever_is_done_they_are_tornados(taken: list[tuple[str, str, Any]]) -> None:
     mine, plain = ours(), tornados()
     for step in taken:
         assert outcome(mine, step) == outcome(plain, step), step
@@ -92,7 +97,7 @@ def test_whatever_is_done_they_are_tornados(taken: list[tuple[str, str, str]]) -
 
 
 @given(names, values)
-def test_what_is_kept_as_a_line_cannot_break_one(name: str, value: str) -> None:
+def test_what_is_kept_as_a_line_cannot_break_one(name: str, value: Any) -> None:
     handler = ours()
     outcome(handler, ("set_header", name, value))
     for kept, sent in (handler._lines or {}).items():
@@ -103,7 +108,7 @@ def test_what_is_kept_as_a_line_cannot_break_one(name: str, value: str) -> None:
 
 
 @given(st.lists(st.tuples(names, values), max_size=5))
-def test_they_go_out_as_tornados_do(given_headers: list[tuple[str, str]]) -> None:
+def test_they_go_out_as_tornados_do(given_headers: list[tuple[str, Any]]) -> None:
     """Line by line, as long as they are lines."""
     mine, plain = ours(), tornados()
     for name, value in given_headers:
@@ -117,6 +122,15 @@ def test_they_go_out_as_tornados_do(given_headers: list[tuple[str, str]]) -> Non
     shown = [each for each in sorted(head.split(b"\r\n")) if not each.startswith(b"Date: ")]
     expected = sorted(_encode(200, "OK", plain._headers).split(b"\r\n"))
     assert shown == [each for each in expected if not each.startswith(b"Date: ")]
+
+
+@pytest.mark.parametrize("value", [12, b"a", NOON], ids=["number", "bytes", "time"])
+def test_a_value_of_another_kind_is_kept_as_a_line_too(value: Any) -> None:
+    mine, plain = ours(), tornados()
+    for handler in (mine, plain):
+        handler.set_header("X-A", value)
+    assert header_of(mine, "X-A") == plain._headers["X-A"]
+    assert mine._lines is not None
 
 
 def test_before_there_are_any_they_are_missing_as_any_attribute() -> None:

@@ -36,7 +36,6 @@ class ListedHeaders:
         handler._listed = headers
 
 
-@functools.lru_cache(maxsize=512)  # PERF: most values are written in the program
 def plain_line(name: str, value: str) -> tuple[str, str] | None:
     """Return the header's name as `HTTPHeaders` spells it, and its line.
 
@@ -47,6 +46,10 @@ def plain_line(name: str, value: str) -> tuple[str, str] | None:
     if plain in _STAMPED or not (f"{plain}{value}".isascii() and f"{plain}{value}".isprintable()):
         return None
     return plain, line(plain, value)
+
+
+known_line = functools.lru_cache(maxsize=512)(plain_line)
+"""Do what `plain_line` does, for values that come again. PERF: most are written in the program."""
 
 
 def header_of(handler: Any, name: str) -> str | None:

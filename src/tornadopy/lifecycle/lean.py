@@ -19,7 +19,7 @@ from tornado.util import ObjectDict
 from tornado.web import _ARG_DEFAULT, _UIModuleNamespace
 
 from tornadopy.lifecycle.ending import EndingHandler
-from tornadopy.lifecycle.headers import ListedHeaders, header_of, plain_line
+from tornadopy.lifecycle.headers import ListedHeaders, header_of, known_line, plain_line
 from tornadopy.response import encode_dict
 from tornadopy.utils.headerlines import line
 
@@ -65,8 +65,11 @@ class LeanHandler(EndingHandler):
     def set_header(self, name: str, value: Any) -> None:
         """Set a header of the response."""
         lines = self._lines
-        if lines is not None and type(value) is str:
-            found = plain_line(name, value)
+        if lines is not None:
+            if type(value) is str:
+                found = known_line(name, value)
+            else:
+                found = plain_line(name, str(value) if type(value) is int else self._convert_header_value(value))
             if found is not None:
                 lines[found[0]] = found[1]
                 return
