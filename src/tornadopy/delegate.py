@@ -49,7 +49,9 @@ def adapt(handler_class: type[RequestHandler]) -> type[LifecycleHandler]:
         "routed_class": handler_class,
     }
     bases = (base,) if issubclass(base, handler_class) else (handler_class, base)  # RequestHandler itself can be routed
-    return type(handler_class.__name__, bases, names)
+    adapted: type[LifecycleHandler] = type(handler_class.__name__, bases, names)
+    adapted.look_at_overrides()
+    return adapted
 
 
 class HandlerDelegate(_HandlerDelegate):

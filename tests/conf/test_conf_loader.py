@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tornadopy.conf import Settings, loader
 from tornadopy.exceptions import ConfigError
@@ -77,6 +80,10 @@ class TestLayers:
     def test_names_of_ones_own_are_upper_case(self) -> None:
         with pytest.raises(ConfigError, match="settings are upper-case: 'debug' is not"):
             Settings(debug=True)
+
+    @given(st.text(max_size=4) | st.text("AZaz09_-Éß", max_size=4))
+    def test_a_name_has_capitals_digits_and_underscores_with_a_capital_first(self, text: str) -> None:
+        assert loader.is_name(text) == bool(re.fullmatch("[A-Z][A-Z0-9_]*", text))
 
     def test_the_modules_own_lists_stay_as_they_are(self, write_module: Any) -> None:
         module = importlib.import_module(

@@ -135,7 +135,7 @@ class Defaults:
     TRUSTED_PROXIES: list[str] = []
     ALLOWED_HOSTS: list[str] = ["*"]
     INTERNAL_IPS: list[str] = []
-    SHUTDOWN_TIMEOUT: Annotated[float, AtLeast(0)] = 30.0  # seconds that requests and threads get at a graceful stop
+    SHUTDOWN_TIMEOUT: NotNegativeSeconds = 30.0  # seconds that requests and threads get at a graceful stop
     THREADS_NUM: Positive | None = None  # None: as many as there are cores
 
     # A request's way

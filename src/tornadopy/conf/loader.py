@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +21,6 @@ from tornadopy.utils.suggest import nearest
 
 MODULE_VARIABLES = ("tornadopy_APP_SETTINGS", "TORNADOPY_APP_SETTINGS")
 PREFIX = "TORNADOPY_"
-_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 class Layers:
@@ -62,7 +60,7 @@ class Layers:
     def lay_module(self, module: ModuleType) -> None:
         """Lay the upper-case names of the project's *module*."""
         for name, value in vars(module).items():
-            if _NAME.fullmatch(name):
+            if is_name(name):
                 self.lay(name, value, module.__name__)
 
     def lay_environment(self, environ: Mapping[str, str]) -> None:
@@ -111,6 +109,11 @@ class Layers:
                 place[exact] = dict(source)
                 place = place[exact]
         return result
+
+
+def is_name(text: str) -> bool:
+    """Whether *text* can be the name of a setting: capitals, digits and underscores, a capital first."""
+    return text.isascii() and text.isidentifier() and text.isupper() and not text.startswith("_")
 
 
 def module_from_environment(environ: Mapping[str, str]) -> str | None:
@@ -166,7 +169,7 @@ def load(module: str | ModuleType | None, own: Mapping[str, Any], environ: Mappi
 def lay_own(layers: Layers, own: Mapping[str, Any]) -> None:
     """Lay a call's *own* values over *layers*."""
     for name in own:
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise ConfigError(f"settings are upper-case: {name!r} is not")
         layers.lay(name, own[name], "override")
 
