@@ -8,7 +8,6 @@ them to others: heads to `heads`, the application to `incoming`, the answer to `
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING, cast
 
 from tornado.http1connection import HTTP1ConnectionParameters
@@ -34,7 +33,6 @@ _HEAD, _BODY, _LATER, _WASTE, _FOREIGN = range(5)
 
 _IN_A_ROW = 16  # requests of one connection that are served before others get their turn
 _BUFFERED = 65_536  # bytes of what comes later; with more, nothing is read
-_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
 
 class ServerConnection(Sender):
@@ -171,7 +169,7 @@ class ServerConnection(Sender):
         """Start the next request, if its head has come whole; return whether that is so."""
         buffer = self._buffer
         if buffer.startswith(b"\r\n"):
-            buffer = self._buffer = _EMPTY_LINES.sub(b"", buffer, count=1)  # RFC 9112 §2.2
+            buffer = self._buffer = _without_empty_lines(buffer)  # RFC 9112 §2.2
         try:
             end = self._heads.find_end(buffer, self._max_head)
             if end:
@@ -384,3 +382,10 @@ class ServerConnection(Sender):
             self.abort()
         else:
             self.hang_up()
+
+
+def _without_empty_lines(received: bytes) -> bytes:
+    start = 0
+    while received.startswith(b"\r\n", start):
+        start += 2
+    return received[start:]

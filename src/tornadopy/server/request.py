@@ -5,7 +5,6 @@ Called by `tornadopy.server.http`. What `tornado.httputil.HTTPServerRequest` ref
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from tornadopy.server.exchange import Exchange
     from tornadopy.server.head import RequestHeaders
     from tornadopy.server.protocol import ServerConnection
-
-
-_USUAL_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")
 
 
 class Lazy:
@@ -122,11 +118,10 @@ def _host(headers: RequestHeaders, version: str) -> str:
         if version == "HTTP/1.0":
             return "127.0.0.1"
         raise HTTPInputError("Missing Host header")
-    if _USUAL_HOST.fullmatch(host) is None:
-        if not httputil._ABNF.host.fullmatch(host):
-            raise HTTPInputError(f"Invalid Host header: {host!r}")
-        if "," in host:
-            raise HTTPInputError(f"Multiple host headers not allowed: {host!r}")
+    if not httputil._ABNF.host.fullmatch(host):
+        raise HTTPInputError(f"Invalid Host header: {host!r}")
+    if "," in host:
+        raise HTTPInputError(f"Multiple host headers not allowed: {host!r}")
     return host
 
 
