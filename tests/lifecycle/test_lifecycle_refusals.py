@@ -102,15 +102,40 @@ def test_a_forged_form_is_refused_on_a_connection_that_has_been_used(
 
 
 @ways_out
-def test_a_protection_of_the_handlers_own_sees_every_request(way: str) -> None:
+@pytest.mark.parametrize("place", ["class", "object", "later"])
+def test_a_protection_of_the_handlers_own_sees_every_request(way: str, place: str) -> None:
     class Guarded(Form):
-        def _cross_origin_protection(self) -> None:
+        def initialize(self) -> None:
+            if place == "object":
+                self._cross_origin_protection = self.guard  # type: ignore[method-assign]
+
+        def guard(self) -> None:
             if b"forged" in self.request.body:
                 raise HTTPError(403)
 
-    with serving(make_application([("/form", Guarded)], *ways(way))) as site, site.connect() as client:
+    if place == "class":
+        Guarded._cross_origin_protection = Guarded.guard  # type: ignore[method-assign]
+    application = make_application([("/form", Guarded)], *ways(way))
+    if place == "later":
+        Guarded._cross_origin_protection = Guarded.guard  # type: ignore[method-assign]
+    with serving(application) as site, site.connect() as client:
         statuses = [client.fetch("POST", "/form?name=x", body).status for body in (b"1", b"forged", b"2", b"forged")]
         assert statuses == [200, 403, 200, 403]
+
+
+@ways_out
+def test_what_is_put_into_the_headers_on_the_way_counts(way: str, caplog: pytest.LogCaptureFixture) -> None:
+    class Told(Form):
+        def decode_argument(self, value: bytes, name: str | None = None) -> str:
+            self.request.headers["Origin"] = "http://evil.example"
+            return super().decode_argument(value, name)
+
+        def post(self, _part: str) -> None:
+            self.write("posted")
+
+    application = make_application([("/form/(.*)", Told)], *ways(way), tornado={"cross_origin_protection": True})
+    with serving(application) as site, site.connect() as client:
+        assert [client.fetch("POST", "/form/a", b"x").status for _ in range(3)] == [403, 403, 403]
 
 
 @ways_out

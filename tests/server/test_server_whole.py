@@ -102,6 +102,48 @@ def test_a_handler_that_streams_may_lower_the_limit(
 
 
 @loops
+@pytest.mark.parametrize("comes_with_head", [True, False])
+def test_a_hook_may_raise_the_limit_of_the_body(loop: str, comes_with_head: bool) -> None:
+    def allow(request: HTTPServerRequest, clear: Any) -> None:
+        request.connection.set_max_body_size(10)  # type: ignore[union-attr]
+
+    async def main() -> bytes:
+        application = make_application([("/echo", Echo)], hook("call", allow))
+        async with listening(application, max_body_size=5) as (_, port):
+            sent = post("/echo", b"1234567890", CLOSE)
+            return await send_pieces(port, [sent] if comes_with_head else [sent[:-10], sent[-10:]])
+
+    assert bodies(run(loop, main())) == [b"1234567890"]
+
+
+@loops
+@pytest.mark.parametrize("comes_with_head", [True, False])
+def test_the_limit_of_a_server_may_change(loop: str, comes_with_head: bool, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> list[bytes]:
+        async with listening(make_application([("/echo", Echo)])) as (server, port):
+            received = []
+            for limit in (5, 10):
+                server.conn_params.max_body_size = limit
+                sent = post("/echo", b"12345678", CLOSE)
+                received.append(await send_pieces(port, [sent] if comes_with_head else [sent[:-8], sent[-8:]]))
+            return received
+
+    refused, accepted = run(loop, main())
+    assert refused == b"HTTP/1.1 400 Bad Request\r\n\r\n"
+    assert bodies(accepted) == [b"12345678"]
+
+
+@loops
+def test_a_server_may_hand_every_request_to_a_delegate(loop: str) -> None:
+    async def main() -> bytes:
+        async with listening(make_application([("/echo", Echo)])) as (server, port):
+            server.serve = None
+            return await send_pieces(port, [post("/echo", b"123") + post("/echo", b"45", CLOSE)])
+
+    assert bodies(run(loop, main())) == [b"123", b"45"]
+
+
+@loops
 def test_a_hook_may_forbid_bodies(loop: str, caplog: pytest.LogCaptureFixture) -> None:
     def forbid(request: HTTPServerRequest, clear: Any) -> None:
         request.connection.set_max_body_size(0)  # type: ignore[union-attr]

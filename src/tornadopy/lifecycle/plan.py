@@ -16,7 +16,6 @@ from tornadopy.utils.awaitables import is_asynchronous
 
 _ETAG_METHODS = ("set_etag_header", "compute_etag", "check_etag_header")
 _NAMING_METHODS = ("get_current_user", "current_user", "get_user_locale", "get_browser_locale", "locale", "ui")
-_PROTECTING_METHODS = ("_cross_origin_protection", "_check_cross_origin")
 _SENDING_METHODS = (
     "set_header",
     "flush",
@@ -37,7 +36,6 @@ class Plan:
         hashes_at_once: Whether it leaves alone those that make the ETag.
         methods_at_once: The HTTP methods for which nothing that is known of the class asks for a task.
         decodes: Whether it has a `decode_argument` of its own.
-        protects: Whether it has a protection against forged requests of its own.
         prepares: Whether it has a `prepare` or an `on_prepare` of its own.
         names_at_once: Whether it is pure, and leaves alone those by which a template's names are found.
         concludes: Whether it has a `complete_finish` of its own.
@@ -58,7 +56,6 @@ class Plan:
         "methods_at_once",
         "names_at_once",
         "prepares",
-        "protects",
         "sends_at_once",
     )
 
@@ -66,7 +63,7 @@ class Plan:
         self.is_pure = self.makes_at_once = self.sends_at_once = self.hashes_at_once = False
         self.names_at_once = False
         self.methods_at_once: frozenset[str] = frozenset()
-        self.has_defaults = self.initializes = self.decodes = self.prepares = self.concludes = self.protects = True
+        self.has_defaults = self.initializes = self.decodes = self.prepares = self.concludes = True
         self.initialize_names: frozenset[str] | None = frozenset()
 
     @classmethod
@@ -86,7 +83,6 @@ class Plan:
         plan.initializes = "initialize" in own
         plan.decodes = "decode_argument" in own
         plan.prepares = not own.isdisjoint(("prepare", "on_prepare"))
-        plan.protects = not own.isdisjoint(_PROTECTING_METHODS)
         plan.concludes = "complete_finish" in own
         plan.initialize_names = _parameters(handler_class.initialize) if plan.initializes else frozenset()
         return plan

@@ -3,7 +3,10 @@
 llhttp runs on into the next request when it is given its bytes, and httptools does not say where it was. So it is never
 given them: whole heads are read one by one, a body of known length gets no byte more than its length, and a chunked
 body is cut behind each ``CRLF CRLF``, which is the only place where one can end. Whether it does end there is llhttp's
-word alone. Called by `tornadopy.server.protocol`; knows neither sockets nor applications.
+word alone. A head and a body that have come together are read together, where it is plain how long the body is; that
+length is a guess, which counts if llhttp has one message end exactly there.
+
+Called by `tornadopy.server.protocol`; knows neither sockets nor applications.
 """
 
 from __future__ import annotations
@@ -81,13 +84,9 @@ class HeadReader:
     """Reads heads, one after the other, of any connection.
 
     PERF: one parser serves the heads of all connections; an idle connection holds none.
-
-    Args:
-        max_content: How many bytes of body are read together with their head at the most.
     """
 
-    def __init__(self, max_content: int = 0) -> None:
-        self._max_content = max_content
+    def __init__(self) -> None:
         self._listener = _Listener()
         self._spare: tuple[HttpRequestParser, _Listener] | None = None
         self._renew()
@@ -116,7 +115,7 @@ class HeadReader:
             fields: The lines of the header fields, from the end of the request line to the empty line.
             version: ``HTTP/1.0`` or ``HTTP/1.1``.
             headers: The same fields.
-            following: What has come after them.
+            following: What has come after them, if the body may be read with them.
 
         Returns:
             Whether the connection may persist, and the body that follows, if any; its bytes if all of them are there.
@@ -124,8 +123,8 @@ class HeadReader:
         Raises:
             HTTPInputError: The head is malformed.
         """
-        if following and self._max_content:
-            content = self._content_in(following, headers)
+        if following:
+            content = _content_in(following, headers)
             if content:
                 is_persistent = self._read_whole(fields, version, content)
                 if is_persistent is not None:
@@ -165,13 +164,6 @@ class HeadReader:
         if is_persistent and body.length is not None:
             body.give_back = self._take_back
         return is_persistent, body
-
-    def _content_in(self, following: bytes, headers: RequestHeaders) -> bytes:
-        """Return what seems to be the body in *following*; nothing if it has not come whole, or is not that simple."""
-        size = headers.content_length()
-        if size > len(following) or size > self._max_content or headers.have(_CODING) or headers.have(_EXPECTATION):
-            return b""
-        return following[:size]
 
     def _read_whole(self, fields: bytes, version: str, content: bytes) -> bool | None:
         """Judge a head with its body.
@@ -301,6 +293,14 @@ class ChunkedBody(Body):
         content = self._taken + sum(map(len, self._pieces))
         if self._fed - content > _FREE_OVERHEAD + _CHUNK_OVERHEAD * self._listener.chunks:
             raise HTTPInputError("too much besides the content of the chunks")
+
+
+def _content_in(following: bytes, headers: RequestHeaders) -> bytes:
+    """Return what seems to be the body in *following*; nothing if it has not come whole, or is not that simple."""
+    size = headers.plain_content_length()
+    if size > len(following) or headers.have(_CODING) or headers.have(_EXPECTATION):
+        return b""
+    return following[:size]
 
 
 def _body(parser: HttpRequestParser, listener: _Listener, fields: bytes, version: str, headers: RequestHeaders) -> Body:

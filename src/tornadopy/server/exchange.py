@@ -88,7 +88,7 @@ class Exchange(HTTPConnection):
         """The most that the body of the request may have, in bytes."""
         if self._max_body_size is not None:
             return self._max_body_size
-        return self._connection.server.max_body_size
+        return self._connection.max_body_size
 
     @property
     def stream(self) -> ConnectionStream | None:

@@ -1,6 +1,6 @@
 """The text of a request's head: the request line, and header fields that are parsed when somebody asks for them.
 
-Called by `tornadopy.server.protocol`, which has llhttp look at the fields before anybody reads them here.
+Called by `tornadopy.server.protocol`, which has llhttp look at the fields before anybody else reads them here.
 """
 
 from __future__ import annotations
@@ -61,10 +61,12 @@ class RequestHeaders(HTTPHeaders):
     """Header fields as they came; they become a dictionary when more is asked than the value of one.
 
     Args:
-        fields: The lines of the fields, approved by llhttp: from the end of the request line to the empty line.
+        fields: The lines of the fields, from the end of the request line to the empty line; llhttp approves them
+            before they are handed on.
 
     Attributes:
-        is_plain: Whether it is known that there is no form, and no condition that an ETag could meet.
+        is_plain: Whether it is known that there is no form, and no condition that an ETag could meet, and that nobody
+            can have changed anything.
     """
 
     def __init__(self, fields: bytes) -> None:  # no call of the inherited one: it would make the dictionaries
@@ -114,8 +116,11 @@ class RequestHeaders(HTTPHeaders):
         """
         return key in self._lower
 
-    def content_length(self) -> int:
-        """Return the first ``Content-Length``, if it is a plain number of at most nine digits; else 0."""
+    def plain_content_length(self) -> int:
+        """Return the first ``Content-Length`` that is a plain number of at most nine digits; 0 without one.
+
+        NOTE: llhttp refuses a second one, and whatever else is not a number.
+        """
         found = _LENGTH.search(self._lower)
         return 0 if found is None else int(found[1])
 

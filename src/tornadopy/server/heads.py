@@ -88,6 +88,14 @@ class Heads:
         return start_line, headers, is_persistent, body
 
 
+def without_empty_lines(received: bytes) -> bytes:
+    """Return *received* from its first line on that is not empty."""
+    start = 0
+    while received.startswith(b"\r\n", start):
+        start += 2
+    return received[start:]
+
+
 def _may_persist(start_line: RequestStartLine, headers: RequestHeaders) -> bool:
     if start_line.version == "HTTP/1.0":
         return start_line.method in {"GET", "HEAD"} or "Content-Length" in headers  # as in Tornado

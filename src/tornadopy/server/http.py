@@ -30,7 +30,6 @@ from tornadopy.server.request import RoutedRequest
 from tornadopy.utils.headerlines import Stamp
 
 _LARGE_BLOCK = 8 << 20  # bytes
-_MAX_BODY = 104_857_600  # bytes, as in Tornado
 _ROUTING_METHODS = frozenset({"find_handler", "get_handler_delegate"})
 
 
@@ -77,6 +76,7 @@ class HTTPServer(TornadoHTTPServer):
         )
         _keep_memory()
         self.stamp = Stamp()
+        self.heads = HeadReader()
         self.idle_seconds = idle_connection_timeout or clock.IDLE_SECONDS
         self.variables = copy_context()
         self.done: asyncio.Future[None]  # PERF: one for all bytes that go out at once
@@ -88,8 +88,6 @@ class HTTPServer(TornadoHTTPServer):
         )
         serves_whole = self._makes_requests and not self.xheaders and not self.conn_params.decompress
         self.serve: Any = _serve_of(request_callback) if serves_whole else None
-        self.max_body_size: int = self.conn_params.max_body_size or self.max_buffer_size or _MAX_BODY
-        self.heads = HeadReader(0 if self.serve is None else self.max_body_size)
         self._tls = ssl_options_to_context(self.ssl_options, server_side=True) if self.ssl_options else None
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:

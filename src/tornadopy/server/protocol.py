@@ -19,7 +19,7 @@ from tornadopy.server import clock
 from tornadopy.server.context import ConnectionContext
 from tornadopy.server.exchange import Exchange
 from tornadopy.server.head import HEAD_END
-from tornadopy.server.heads import Head, Heads, HeadTooLarge
+from tornadopy.server.heads import Head, Heads, HeadTooLarge, without_empty_lines
 from tornadopy.server.incoming import Incoming, serve_whole
 from tornadopy.server.sender import Sender
 from tornadopy.utils.escaping import escape_control
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _HEAD, _BODY, _LATER, _WASTE, _FOREIGN = range(5)
 
 _IN_A_ROW = 16  # requests of one connection that are served before others get their turn
+_MAX_BODY = 104_857_600  # bytes, as in Tornado
 _BUFFERED = 65_536  # bytes of what comes later; with more, nothing is read
 
 
@@ -81,6 +82,11 @@ class ServerConnection(Sender):
         self._is_paused = False  # the client sends more than is wanted
         self._is_ending = False  # the answer is complete, but not flushed
 
+    @property
+    def max_body_size(self) -> int:
+        """The most that a body may have where nothing else is said, in bytes."""
+        return self.parameters.max_body_size or self.server.max_buffer_size or _MAX_BODY
+
     # The loop's calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -99,10 +105,12 @@ class ServerConnection(Sender):
             self._buffer = self._buffer + data if self._buffer else data
             self.advance()
             return
+        following = b""
         if end < len(data):
             data, self._buffer, self._ahead = data[:end], data[end:], _IN_A_ROW
+            following = self._following()
         try:  # PERF: a whole head is the usual thing, and mostly there is nothing behind it
-            self._start(self._heads.read(data, self._buffer))
+            self._start(self._heads.read(data, following))
         except HTTPInputError as error:
             self.refuse(error)
         if self._buffer:
@@ -169,13 +177,13 @@ class ServerConnection(Sender):
         """Start the next request, if its head has come whole; return whether that is so."""
         buffer = self._buffer
         if buffer.startswith(b"\r\n"):
-            buffer = self._buffer = _without_empty_lines(buffer)  # RFC 9112 §2.2
+            buffer = self._buffer = without_empty_lines(buffer)  # RFC 9112 §2.2
         try:
             end = self._heads.find_end(buffer, self._max_head)
             if end:
                 self._buffer = buffer[end:]
                 self._is_head_coming = False
-                self._start(self._heads.read(buffer[:end], self._buffer))
+                self._start(self._heads.read(buffer[:end], self._following()))
                 return True
             if not buffer:
                 self._is_head_coming = False  # it was an empty line
@@ -188,6 +196,10 @@ class ServerConnection(Sender):
         except HTTPInputError as error:
             self.refuse(error)
         return False
+
+    def _following(self) -> bytes:
+        """Return what has come after a head, as far as a body may go that is served with it."""
+        return b"" if self.server.serve is None else self._buffer[: self.max_body_size]
 
     def _start(self, head: Head) -> None:
         start_line, headers, is_persistent, body = head
@@ -382,10 +394,3 @@ class ServerConnection(Sender):
             self.abort()
         else:
             self.hang_up()
-
-
-def _without_empty_lines(received: bytes) -> bytes:
-    start = 0
-    while received.startswith(b"\r\n", start):
-        start += 2
-    return received[start:]
