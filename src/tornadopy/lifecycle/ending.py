@@ -32,14 +32,21 @@ class EndingHandler(FailingHandler):
                 waiting: bool | Awaitable[bool] = run_short(hooks, self.context, self)
             except Exception as error:
                 waiting = self._run_endcall_after(error, hooks)
-            is_through = isinstance(waiting, bool)
-            completing = self._run_complete_finish() if is_through and self._plan.concludes else None
-            if not is_through or completing is not None:
-                self._spawn(self._conclude_after(waiting, hooks, completing))
+            # PERF: mostly nothing is left to do (benchmarks/handlers.py).
+            if (waiting is not False or self._plan.concludes) and self._conclude_later(waiting, hooks):
                 return
             self._completed = True
         if self._returned:
             self._end()
+
+    def _conclude_later(self, waiting: bool | Awaitable[bool], hooks: Iterator[Hook]) -> bool:
+        """Run `complete_finish` unless a hook is *waiting*; return whether a task does what is left."""
+        is_through = isinstance(waiting, bool)
+        completing = self._run_complete_finish() if is_through and self._plan.concludes else None
+        if is_through and completing is None:
+            return False
+        self._spawn(self._conclude_after(waiting, hooks, completing))
+        return True
 
     def _run_endcall_after(self, error: Exception, hooks: Iterator[Hook]) -> bool | Awaitable[bool]:
         """Report the *error* of a hook, and run the *hooks* after it, which still clean up; `Finish` ends the phase."""

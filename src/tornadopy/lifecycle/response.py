@@ -89,7 +89,7 @@ class RespondingHandler(LeanHandler):
                 ended = self._run_hooks_on_buffer()
             except Exception as error:
                 return self._fail_response(error)
-            if self._spawned or self.context.has_work or not isinstance(ended, bool):  # type: ignore[redundant-expr]  # a hook may have
+            if ended is not False or self._spawned or self.context.has_work:  # type: ignore[redundant-expr]  # a hook may have
                 return self._finish_after_hooks(ended)
         try:
             sent = self._finish_at_once()
