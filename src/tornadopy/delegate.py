@@ -49,9 +49,7 @@ def adapt(handler_class: type[RequestHandler]) -> type[LifecycleHandler]:
         "routed_class": handler_class,
     }
     bases = (base,) if issubclass(base, handler_class) else (handler_class, base)  # RequestHandler itself can be routed
-    adapted: type[LifecycleHandler] = type(handler_class.__name__, bases, names)
-    adapted.look_at_overrides()
-    return adapted
+    return type(handler_class.__name__, bases, names)
 
 
 class HandlerDelegate(_HandlerDelegate):

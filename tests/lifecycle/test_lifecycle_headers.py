@@ -14,9 +14,7 @@ from tornado.httputil import HTTPHeaders, HTTPInputError
 from tornado.web import RequestHandler
 
 from tornadopy.handler import WebHandler
-from tornadopy.lifecycle import LifecycleHandler
 from tornadopy.lifecycle.headers import header_of, plain_line
-from tornadopy.lifecycle.plan import Plan
 from tornadopy.server.exchange import _encode, _status_line
 from tornadopy.utils.headerlines import Stamp
 
@@ -37,7 +35,7 @@ def ours() -> Any:
     """Return a handler of ours as far as headers need one."""
     handler: Any = WebHandler.__new__(WebHandler)
     handler.context = SimpleNamespace(request_id_if_known=None)
-    handler._plan = Plan.of(WebHandler, LifecycleHandler)
+    handler._plan = WebHandler._plan_of_class
     handler.clear()
     return handler
 

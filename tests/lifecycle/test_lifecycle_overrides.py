@@ -228,17 +228,6 @@ def test_an_override_that_is_put_into_the_class_before_the_start_takes_effect(na
     assert answers(late, ours) == answers(overriding(name, Tornados), plain)
 
 
-def test_a_class_that_no_application_routes_to_does_nothing_in_one_go() -> None:
-    """It does not take over the plan of its base, which may override less."""
-    answers(Ours, ours)
-    planned: Any = Ours
-    late: Any = type("Late", (Ours,), {"prepare": lambda self: None})
-    assert "GET" in planned._plan_of_class.methods_at_once
-    assert not planned._plan_of_class.prepares
-    assert not late._plan_of_class.methods_at_once
-    assert late._plan_of_class.prepares
-
-
 RECORDED = [
     "initialize",
     "clear",

@@ -40,7 +40,7 @@ class LifecycleHandler(RespondingHandler):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._plan_of_class = Plan()  # that of its base may be more than holds for it
+        cls.look_at_overrides()
 
     @classmethod
     def look_at_overrides(cls) -> None:

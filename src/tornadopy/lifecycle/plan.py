@@ -1,7 +1,7 @@
-"""What a handler class overrides: looked at when an application routes to it.
+"""What a handler class overrides: looked at when the class is made, and again when an application routes to it.
 
-Until then its plan is to do nothing in one go, which is right for every class. Where a class leaves alone the methods
-of Tornado's that a step consists of, `tornadopy.lifecycle.lean` takes the step in one go.
+`LifecycleHandler` makes a plan for each of its subclasses. Where a class leaves alone the methods of Tornado's that a
+step consists of, `tornadopy.lifecycle.lean` takes the step in one go.
 """
 
 from __future__ import annotations
