@@ -196,9 +196,14 @@ class PageHandler(ErrorPageHandler):
         read = getattr(template, "names_read", None)  # Tornado's engine knows them
         if read is None or not self._plan.names_at_once or self.application.templates.context_processors:  # type: ignore[attr-defined]
             return super()._names_for(template)
-        if type(self).get_template_namespace is not PageHandler.get_template_namespace:
+        own = getattr(self.get_template_namespace, "__func__", None)
+        if own is not _OWN_NAMESPACE or tornado.web.RequestHandler.get_template_namespace is not _TORNADOS_NAMESPACE:
             return super()._names_for(template)
         return names_of(self, read)
+
+
+_OWN_NAMESPACE = PageHandler.get_template_namespace
+_TORNADOS_NAMESPACE = tornado.web.RequestHandler.get_template_namespace
 
 
 class WebHandler(PageHandler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from datetime import UTC, datetime
+from enum import Enum
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,10 +22,17 @@ from tornadopy.utils.headerlines import Stamp
 names = st.sampled_from(
     ["Content-Type", "content-type", "X-A", "x-a", "SERVER", "Server", "date", "Set-Cookie", "x_b", "X-É", "X A", "X:A"]
 )
+
+
+class Media(str, Enum):  # noqa: UP042  # whose text is another than its value
+    JSON = "application/json"
+
+
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 texts = st.one_of(st.sampled_from(["", "1", "a, b", "a\tb", "é", "日", "a\r\nX-B: 1", "\x7f"]), st.text(max_size=3))
 values: st.SearchStrategy[Any] = st.one_of(
-    texts, st.sampled_from([0, -12, 10**30, True, b"a", b"\xe9", b"\r\n", NOON, NOON.replace(tzinfo=None), 1.5, None])
+    texts,
+    st.sampled_from([0, -12, 10**30, True, b"a", b"\xe9", b"\r\n", NOON, NOON.replace(tzinfo=None), 1.5, None, *Media]),
 )
 METHODS = ["set_header", "add_header", "clear_header", "clear"]
 LOOKS = ["get", "in", "delete", "all", "assign", "copy"]

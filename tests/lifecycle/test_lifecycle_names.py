@@ -43,7 +43,7 @@ class Page(WebHandler):
 
     def get(self) -> None:
         page = self.render_string("page.html", title="<title>")
-        self.seen.append({name for name in ("_locale", "_current_user", "ui") if name in vars(self)})
+        self.seen.append({name for name in ("_locale", "_current_user") if name in vars(self)})
         self.finish(page)
 
 
@@ -209,6 +209,41 @@ def test_what_a_handler_is_given_for_its_request_holds(tmp_path: Path) -> None:
     assert body(tmp_path, "{{ current_user }} {{ locale.name }}", Given) == "&lt;me&gt; English (US)"
 
 
+def _add(handler: Any) -> None:
+    handler.ui["extra"] = lambda: "mine"
+
+
+def _replace(handler: Any) -> None:
+    handler.ui = {"extra": lambda: "mine"}
+
+
+def _name(handler: Any) -> None:
+    handler.get_template_namespace = lambda: {"extra": lambda: "mine"}
+
+
+@pytest.mark.parametrize("change", [_add, _replace, _name])
+def test_what_an_object_changes_of_its_names_holds(tmp_path: Path, change: Callable[[Any], None]) -> None:
+    assert body(tmp_path, "{{ extra() }}", with_method("prepare", change)) == "mine"
+
+
+@pytest.mark.parametrize("owner", [RequestHandler, PageHandler])
+def test_a_namespace_that_a_library_replaces_holds(
+    tmp_path: Path, owner: type[RequestHandler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "get_template_namespace", lambda handler: {"extra": "mine"})
+    assert body(tmp_path, "{{ extra }}") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("xhtml_escape", "[mine][mine]4"), ("str", "&lt;title&gt;[mine][mine]")]
+)
+def test_functions_of_the_project_may_have_the_names_that_escaping_needs(
+    tmp_path: Path, name: str, expected: str
+) -> None:
+    functions = {name: lambda handler, *values: "[mine]"}
+    assert body(tmp_path, "{{ title }}{{ 3 }}{% raw 4 %}", tornado={"ui_methods": functions}) == expected
+
+
 def test_functions_of_the_project_win_over_tornados_names_and_arguments_over_both(tmp_path: Path) -> None:
     functions = {"locale": lambda handler: "mine", "title": lambda handler: "function"}
     assert body(tmp_path, "{{ locale() }} {{ title }}", tornado={"ui_methods": functions}) == "mine &lt;title&gt;"
@@ -232,4 +267,4 @@ def test_a_loader_of_tornados_own_gets_all_names(tmp_path: Path) -> None:
             return RequestHandler.create_template_loader(self, template_path)
 
     assert body(tmp_path, "{{ locale.code }} {{ title }}", Own) == "en_US &lt;title&gt;"
-    assert Own.seen == [{"_locale", "_current_user", "ui"}]
+    assert Own.seen == [{"_locale", "_current_user"}]

@@ -386,3 +386,16 @@ def test_a_response_header_that_cannot_go_out_ends_the_connection() -> None:
     with serving(ours([("/", Page)])) as site, site.connect() as client:
         client.request("GET", "/")
         assert client.read_to_end() == b""
+
+
+def test_a_handler_that_was_never_routed_gets_its_arguments() -> None:
+    class Inner(WebHandler):
+        def initialize(self, database: str) -> None:
+            self.database = database
+
+    class Outer(WebHandler):
+        def get(self) -> None:
+            self.write(Inner(self.application, self.request, database="mine", more=1).database)
+
+    with serving(make_application([("/", Outer)])) as site, site.connect() as client:
+        assert client.get("/").body == b"mine"

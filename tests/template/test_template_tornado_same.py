@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from template_dialects import TORNADO, write
 from tornado.template import BaseLoader, Loader
 
+from tornadopy.template._tornado_code import names_in
 from tornadopy.template._tornado_values import escaped, raw
 
 Made = tuple[Any, ...]
@@ -281,6 +282,12 @@ TELLING = [
     "{% set _tt_utf8 = lambda text: b'mine' %}{{ value }}",
     "{% set _tt_string_types = (int,) %}{{ value }}",
     "{% set global str; str = repr %}{{ 1 }}{{ value }}",
+    "{{ (_tt_append := print) and '' }}{{ value }}",
+    "{% set del _tt_append %}{{ value }}",
+    "{% try %}{{ 1 / 0 }}{% except ZeroDivisionError as _tt_append %}{{ value }}{% end %}",
+    "{% for _tt_append in [print] %}{{ value }}{% end %}",
+    "{% set import os as _tt_append %}{{ value }}",
+    "{{ '__builtins__' in (lambda: 0).__globals__ }}{{ value }}",
     "{% set _tt_escaped = _tt_raw = repr %}{{ value }}{{ _tt_raw(value) }}",
     "{% import datetime as str %}{{ value }}",
     "{% from html import escape as xhtml_escape %}{{ value }}",
@@ -330,12 +337,20 @@ def test_it_keeps_the_code_that_tornado_made(tmp_path: Path, text: str) -> None:
     assert TORNADO.loader(tmp_path).load("index.html").names_read is None  # type: ignore[attr-defined]
 
 
+def test_an_escape_function_that_is_replaced_later_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, index="{{ value }}")
+    template = TORNADO.loader(tmp_path).load("index.html")
+    assert template.generate(value="<") == b"&lt;"
+    monkeypatch.setattr(tornado.escape, "xhtml_escape", lambda value: b"mine")
+    assert template.generate(value="<") == b"mine"
+
+
 @pytest.mark.parametrize("form", set(FORMS) - {"own escaping", "their name", "a missing function"})
 def test_other_templates_do_without_the_names_of_it(tmp_path: Path, form: str) -> None:
     write(tmp_path, index=FORMS[form])
-    read = TORNADO.loader(tmp_path).load("index.html").names_read  # type: ignore[attr-defined]
-    assert read is not None
-    assert read.isdisjoint({"_tt_tmp", "_tt_string_types", "isinstance"})
+    template: Any = TORNADO.loader(tmp_path).load("index.html")
+    assert template.names_read is not None
+    assert names_in(template._shorter).isdisjoint({"_tt_tmp", "_tt_string_types", "isinstance"})
 
 
 @pytest.mark.parametrize("terms", [100, 400, 900, 1500, 2500])

@@ -10,7 +10,6 @@ PERF: ``benchmarks/handlers.py`` shows what this saves.
 from __future__ import annotations
 
 import asyncio
-import functools
 import hashlib
 from typing import Any
 
@@ -22,11 +21,20 @@ from tornadopy.lifecycle.ending import EndingHandler
 from tornadopy.lifecycle.headers import ListedHeaders, header_of, known_line, plain_line
 from tornadopy.response import encode_dict
 from tornadopy.utils.headerlines import line
+from tornadopy.utils.lazyattributes import Lazy
 
 _HTML = line("Content-Type", "text/html; charset=UTF-8")
 _HASHED = frozenset({"GET", "HEAD"})
 _JSON = "application/json; charset=UTF-8"
 _JSON_LINE = line("Content-Type", _JSON)
+
+
+def _make_ui(handler: Any) -> ObjectDict:
+    """Return the functions and modules that templates see."""
+    application = handler.application
+    names = ObjectDict((name, handler._ui_method(method)) for name, method in application.ui_methods.items())
+    names["_tt_modules"] = names["modules"] = _UIModuleNamespace(handler, application.ui_modules)
+    return names
 
 
 class LeanHandler(EndingHandler):
@@ -39,13 +47,7 @@ class LeanHandler(EndingHandler):
     _lines: dict[str, str] | None = None
     _headers = ListedHeaders()
 
-    @functools.cached_property
-    def ui(self) -> ObjectDict:  # type: ignore[override]  # Tornado makes it for each request
-        """The functions and modules that templates see; made when it is first asked for."""
-        application = self.application
-        names = ObjectDict((name, self._ui_method(method)) for name, method in application.ui_methods.items())
-        names["_tt_modules"] = names["modules"] = _UIModuleNamespace(self, application.ui_modules)
-        return names
+    ui: Any = Lazy(_make_ui)
 
     def clear(self) -> None:
         """Reset headers and content of this response, as Tornado does; the request's id stays."""
@@ -69,7 +71,8 @@ class LeanHandler(EndingHandler):
             if type(value) is str:
                 found = known_line(name, value)
             else:
-                found = plain_line(name, str(value) if type(value) is int else self._convert_header_value(value))
+                text = str(value) if type(value) is int else self._convert_header_value(value)
+                found = plain_line(name, text) if type(text) is str else None  # a subclass may show another text
             if found is not None:
                 lines[found[0]] = found[1]
                 return
@@ -160,7 +163,7 @@ class LeanHandler(EndingHandler):
         self.application.log_request(self)
         self._finished = True
         self.on_finish()  # a hook may have wrapped that of this handler alone
-        self.ui = None  # type: ignore[assignment]  # its functions refer to the handler
+        self.ui = None  # its functions refer to the handler
         return sent
 
     def _finish_by_steps(self) -> asyncio.Future[None]:

@@ -31,7 +31,6 @@ _GETTERS: dict[str, Callable[[Any], Any]] = {
     "reverse_url": attrgetter("reverse_url"),
 }
 _NAMES = frozenset(_GETTERS)
-_UI_MODULES = frozenset({"modules", "_tt_modules"})
 
 
 def names_of(handler: RequestHandler, read: frozenset[str]) -> dict[str, Any]:
@@ -43,7 +42,4 @@ def names_of(handler: RequestHandler, read: frozenset[str]) -> dict[str, Any]:
 
     .. versionadded:: 2.0
     """
-    names: dict[str, Any] = {name: _GETTERS[name](handler) for name in _NAMES & read}
-    if not (read.isdisjoint(_UI_MODULES) and read.isdisjoint(handler.application.ui_methods)):
-        names.update(handler.ui)
-    return names
+    return {name: _GETTERS[name](handler) for name in _NAMES & read} | handler.ui

@@ -6,39 +6,20 @@ Called by `tornadopy.server.http`. What `tornado.httputil.HTTPServerRequest` ref
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 
 from tornado import httputil
 from tornado.escape import parse_qs_bytes
 from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine, ResponseStartLine, split_host_and_port
 from tornado.routing import _DefaultMessageDelegate, _RoutingDelegate
 
+from tornadopy.utils.lazyattributes import Lazy
+
 if TYPE_CHECKING:
     from tornadopy.server.exchange import Exchange
     from tornadopy.server.head import RequestHeaders
     from tornadopy.server.protocol import ServerConnection
-
-
-class Lazy:
-    """An attribute that is made when it is first asked for, and may be set.
-
-    PERF: with ``__getattr__`` every other attribute of the object would be slow to read, too.
-
-    Args:
-        make: Makes it for an object.
-    """
-
-    def __init__(self, make: Callable[[Any], Any]) -> None:
-        self._make = make
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        value = self._make(instance)
-        setattr(instance, self._name, value)
-        return value
 
 
 class HTTPServerRequest(httputil.HTTPServerRequest):

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
+from tornado import escape
 from tornado.escape import utf8, xhtml_escape
 
 _ENTRY = "_tt_execute"
@@ -25,6 +26,7 @@ else:
     {_RESULT} = _tt_utf8(str({_RESULT}))
 """.strip()
 _ESCAPE = f"{_RESULT} = _tt_utf8(xhtml_escape({_RESULT}))"
+_TAKE_APPEND = "_tt_append = _tt_buffer.append"
 _APPEND = f"_tt_append({_RESULT})"
 
 _ESCAPED, _RAW = "_tt_escaped", "_tt_raw"
@@ -34,9 +36,16 @@ _ENDINGS = {_ESCAPED: (_CONVERT, _ESCAPE, _APPEND), _RAW: (_CONVERT, _APPEND)}
 _REPLACED = frozenset({"str", "isinstance", "xhtml_escape", "_tt_utf8", "_tt_string_types"})
 """The names that Tornado's statements read and the shorter code does not: they must mean what they usually do."""
 
+NAMES_THAT_COUNT = _REPLACED | {"__builtins__"}
+"""The names that a namespace must not give another meaning, or Tornado's code runs; see `is_usual`."""
+
+_IS_TORNADOS_ESCAPE = xhtml_escape.__module__ == escape.__name__  # another may have been put in its place before
+
 _FIELDS_OF_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
-_TELLING = frozenset({"locals", "vars", "dir", "eval", "exec", "globals", "__builtins__", _RESULT, _ENTRY})
+_SEEING = {"locals", "vars", "dir", "eval", "exec", "globals", "__builtins__", "__globals__"}
+_SEEING_FRAMES = {"_getframe", "currentframe", "f_globals", "f_locals"}
+_TELLING = frozenset({*_SEEING, *_SEEING_FRAMES, _RESULT, _ENTRY})
 """Names by which a template can see how its code is made, and with `_RESULT` the statements that are left."""
 
 
@@ -66,7 +75,7 @@ def _shorten(source: str, compiled: CodeType) -> CodeType | None:
         return None
     blocks = list(_blocks(entry))
     has_globals = any(isinstance(statement, ast.Global) for _, _, block in blocks for statement in block)
-    if has_globals or not names_in(compiled).isdisjoint(_ENDINGS):
+    if has_globals or _binds_append(entry) or not names_in(compiled).isdisjoint(_ENDINGS):
         return None
     for node, field, block in blocks:
         setattr(node, field, list(_shortened(block)))
@@ -79,7 +88,8 @@ def _shorten(source: str, compiled: CodeType) -> CodeType | None:
 def is_usual(namespace: Mapping[str, Any]) -> bool:
     """Whether the names that the shorter code does not read mean in *namespace* what they usually do."""
     return (
-        namespace["xhtml_escape"] is xhtml_escape
+        _IS_TORNADOS_ESCAPE
+        and namespace["xhtml_escape"] is xhtml_escape is escape.xhtml_escape
         and namespace["_tt_utf8"] is utf8
         and namespace["_tt_string_types"] == (str, bytes)
         and "str" not in namespace
@@ -110,6 +120,22 @@ def _shortened(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
         else:
             yield _call(function, value, place=_text_of_object(statements[index + 1]))
             index += 1 + len(_ENDINGS[function])
+
+
+def _binds_append(entry: ast.FunctionDef) -> bool:
+    """Whether a template gives ``_tt_append`` another meaning than Tornado does, at the start of each function."""
+    usual = bound = 0
+    for node in ast.walk(entry):
+        match node:
+            case ast.Name(id="_tt_append", ctx=ast.Store() | ast.Del()):
+                bound += 1
+            case ast.ExceptHandler(name="_tt_append") | ast.arg(arg="_tt_append") | ast.alias(asname="_tt_append"):
+                bound += 1
+            case ast.alias(name="_tt_append", asname=None) | ast.MatchAs(name="_tt_append"):
+                bound += 1
+            case ast.Assign() if ast.unparse(node) == _TAKE_APPEND:
+                usual += 1
+    return bound != usual
 
 
 def _value_of_expression(statement: ast.stmt) -> ast.expr | None:

@@ -21,7 +21,7 @@ from tornadopy.exceptions import ConfigError, TemplateSyntaxError, TornadopyErro
 from tornadopy.template import _options
 from tornadopy.template._errors import frames_of_page, line_of, note_position, syntax_error
 from tornadopy.template._search import SearchPath, Stamp, decode, read
-from tornadopy.template._tornado_code import is_usual, names_in, shorten
+from tornadopy.template._tornado_code import NAMES_THAT_COUNT, is_usual, names_in, shorten
 from tornadopy.template._tornado_values import escaped, raw
 
 # Tornado ends each generated line with a comment that tells where it comes from.
@@ -76,7 +76,7 @@ class TornadoTemplate(tornado_template.Template):
                 path, line_of(source, r"\{%\s*whitespace\b(?!\s*(?:all|single|oneline)\b)"), str(exc)
             ) from exc
         self._shorter = shorten(self.code, self.compiled)
-        self.names_read = None if self._shorter is None else names_in(self._shorter)
+        self.names_read = None if self._shorter is None else names_in(self._shorter) | NAMES_THAT_COUNT
         self._names_of_engine = self._make_names()
 
     def generate(self, **kwargs: Any) -> bytes:
