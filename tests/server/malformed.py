@@ -41,6 +41,8 @@ LINE_ENDS = {
     "LF after a field": OK + b"A: b\nC: d\r\n\r\n",
     "LF for the empty line": OK + b"\n",
     "LF in front": b"\nGET /echo HTTP/1.1\r\nHost: x\r\n\r\n",
+    "LF after an empty line": b"\r\n\nGET /echo HTTP/1.1\r\nHost: x\r\n\r\n",
+    "CR after an empty line": b"\r\n\rGET /echo HTTP/1.1\r\nHost: x\r\n\r\n",
     "CR alone": OK + b"A: b\rC: d\r\n\r\n",
     "CR CR LF": OK + b"A: b\r\r\n\r\n",
     "CR at the end of a value": OK + b"A: b\r\rC: d\r\n\r\n",

@@ -11,6 +11,7 @@ from tornado.httputil import HTTPHeaders, HTTPInputError, parse_request_start_li
 
 from tornadopy.server._llhttp import Body, HeadReader
 from tornadopy.server.head import RequestHeaders, parse_request_line
+from tornadopy.server.heads import Heads
 
 FIELDS = b"\r\nHost: x\r\nAccept: a\r\naccept:  b \t\r\nX-Empty:\r\ncookie: \xe9=1; b=2\r\n\r\n"
 
@@ -98,6 +99,14 @@ def test_request_lines_that_pass_are_read_as_tornado_reads_them(parts: list[byte
     except HTTPInputError:
         return
     assert parsed == parse_request_start_line(line.decode("latin-1"))
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r"])
+def test_only_whole_line_ends_may_come_before_a_head(line_end: bytes) -> None:
+    rest = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    assert Heads(HeadReader()).read(b"\r\n\r\n" + rest)[0].path == "/"
+    with pytest.raises(HTTPInputError):
+        Heads(HeadReader()).read(b"\r\n" + line_end + rest)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ class RequestHeaders(HTTPHeaders):
 
     Attributes:
         is_plain: Whether it is known that there is no form, and no condition that an ETag could meet, and that nobody
-            can have changed anything.
+            can have changed anything; if not, nothing is said.
     """
 
     def __init__(self, fields: bytes) -> None:  # no call of the inherited one: it would make the dictionaries

@@ -62,14 +62,14 @@ class Heads:
 
         Args:
             head: The head.
-            following: What has come after it.
+            following: What has come after it, as far as a body may be read with it.
 
         Raises:
             HTTPInputError: It is malformed.
         """
         line_end = head.index(b"\r\n")
         if not line_end:
-            return self.read(head.lstrip(b"\r\n"), following)  # RFC 9112 §2.2
+            return self.read(without_empty_lines(head), following)  # RFC 9112 §2.2
         line, fields = head[:line_end], head[line_end:]
         headers = RequestHeaders(fields)
         start_line = self._start_line

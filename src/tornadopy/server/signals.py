@@ -13,6 +13,9 @@ from typing import Any
 def on_signals(stop: Callable[[], None]) -> Callable[[], None]:
     """Call *stop* in the running event loop at each SIGTERM and SIGINT.
 
+    In another thread than the main one nothing is done: Python gives signals to the main thread alone, and whoever runs
+    a server beside it stops the server.
+
     Returns:
         What takes that back.
     """
@@ -32,7 +35,8 @@ def on_signals(stop: Callable[[], None]) -> Callable[[], None]:
 
 
 def _on_signals_without_loop(stop: Callable[[], None], numbers: Sequence[signal.Signals]) -> Callable[[], None]:
-    # Windows has no signal handlers in the loop; other threads than the main one have none at all.
+    # NOTE: in the main thread this is the way of Windows, where loops have no signal handlers; the tests have not run
+    # there yet. Other threads have no signals at all.
     loop = asyncio.get_running_loop()
 
     def handle(_number: int, _frame: FrameType | None) -> None:
