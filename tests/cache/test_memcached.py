@@ -256,14 +256,15 @@ def test_a_server_that_fails_in_the_middle_of_the_many() -> None:
         cache.close()
 
 
-def test_a_cache_that_nobody_closes_leaves_no_connection(memcached_server: MemcachedServer) -> None:
-    before = memcached_server.connections()
-    cache = MemcachedCache(memcached_server.address, {})
-    cache.set("key", 1)
-    assert memcached_server.connections() == before + 1
-    del cache
-    gc.collect()
-    wait_for(lambda: memcached_server.connections() == before, "the end of the connection")
+def test_a_cache_that_nobody_closes_leaves_no_connection() -> None:
+    with running_memcached() as server, server.count_connections() as count:
+        wait_for(lambda: count() == 0, "the end of the connection that asked whether the server is there")
+        cache = MemcachedCache(server.address, {})
+        cache.set("key", 1)
+        assert count() == 1
+        del cache
+        gc.collect()
+        wait_for(lambda: count() == 0, "the end of the connection")
 
 
 # Its limits
@@ -434,9 +435,11 @@ def test_pings_keep_all_connections_from_being_closed() -> None:
                 assert first is not second
             caches.start_pings()
             deadline = time.monotonic() + 4
-            while time.monotonic() < deadline:
-                await asyncio.sleep(0.1)
-                assert server.connections() == 2
+            with server.count_connections() as count:
+                wait_for(lambda: count() == 2, "the end of the connection that asked whether the server is there")
+                while time.monotonic() < deadline:
+                    await asyncio.sleep(0.1)
+                    assert count() == 2
             await caches._pings.end()
             async with asyncio.timeout(30):
                 while server.connections():

@@ -46,7 +46,7 @@ def test_killed_under_load(network: Network) -> None:
                     assert all(network.server.address in message for message in load.errors)
                     network.server.start()
                     await load.all_answered()
-                    assert network.connections() <= max(before, load.count)
+                    wait_for(lambda: network.connections() <= max(before, load.count), "the end of the others")
         finally:
             await cache.aclose()
 
@@ -139,7 +139,7 @@ def test_threads_meet_the_same(network: Network) -> None:
             list(threads.map(lambda number: cache.update("key", lambda value: (value or 0) + 1), range(40)))[-1] <= 40
         )
         assert cache.get("key") == 40
-        assert network.connections() <= 8
+        wait_for(lambda: network.connections() <= 8, "the end of all but one connection of each thread")
     cache.close()
     wait_for(lambda: network.connections() == 0, "the end of all connections")
 
@@ -201,7 +201,7 @@ def test_many_event_loops_leave_nothing_behind(network: Network) -> None:
         asyncio.run(main(number))
     gc.collect()
     assert open_files() <= files + 2  # the threads of the pool may have opened their second connection meanwhile
-    assert network.connections() <= connections + 2
+    wait_for(lambda: network.connections() <= connections + 2, "the end of the connections of the loops")
     cache.close()
     pool.shutdown(timeout=5)
     wait_for(lambda: network.connections() == 0, "the end of all connections")

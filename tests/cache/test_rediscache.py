@@ -515,6 +515,13 @@ def test_sentinels_that_cannot_be_reached_are_named_and_nothing_else() -> None:
     )
 
 
+def is_served(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
 def write(cache: RedisCache) -> None:
     cache.set("key", "value")
 
@@ -608,7 +615,7 @@ def test_the_permissions_that_the_page_names_are_enough(redis_server: RedisServe
 
 def test_too_many_connections() -> None:
     with running_redis(config={"maxclients": 1}) as server, server.connect() as client:
-        assert client.ping()
+        wait_for(lambda: is_served(client), "the end of the connection that asked whether the server is there")
         refused(server, write, "takes no more connections")
 
 

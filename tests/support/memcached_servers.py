@@ -7,7 +7,7 @@ at the start of each test; what a test kills or stops, it makes itself: `with ru
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -55,10 +55,20 @@ class MemcachedServer(ServerProcess):
         finally:
             client.close()
 
-    def connections(self) -> int:
-        """Return how many clients are connected, the asking one left out."""
+    @contextmanager
+    def count_connections(self) -> Iterator[Callable[[], int]]:
+        """Give a function that returns how many clients are connected, the asking one left out.
+
+        It asks over one connection: each of its own would be counted until the server has seen its end. The same goes
+        for all others that were closed lately: wait for a count before you rely on one.
+        """
         with self.connect() as client:
-            return int(client.stats()[b"curr_connections"]) - 1
+            yield lambda: int(client.stats()[b"curr_connections"]) - 1
+
+    def connections(self) -> int:
+        """Return how many clients are connected, the asking one left out; see `count_connections`."""
+        with self.count_connections() as count:
+            return count()
 
 
 @contextmanager
