@@ -18,10 +18,10 @@ from support.server import wait_for
 def test_a_missing_server_fails_in_ci_and_skips_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="CI must not skip"):
-        find_program("no-such-server", "no-such-package")
+        find_program("no-such-server", "no-such-package", "nor-this")
     monkeypatch.delenv("CI")
     with pytest.raises(pytest.skip.Exception, match="apt-get install no-such-package"):
-        find_program("no-such-server", "no-such-package")
+        find_program("no-such-server", "no-such-package", "nor-this")
 
 
 @pytest.mark.parametrize("running", [running_redis, running_memcached])

@@ -42,6 +42,14 @@ class Declared(WebHandler):
         self.set_header("Content-Length", 4)
 
 
+class Unchanged(WebHandler):
+    """A handler that says how long the body would be that the client has (RFC 9110 §15.4.5)."""
+
+    def get(self) -> None:
+        self.set_status(304)
+        self.set_header("Content-Length", 4)
+
+
 class Empty(WebHandler):
     def get(self) -> None:
         self.set_status(int(self.get_argument("status", "204")))
@@ -52,6 +60,7 @@ def site_of(*middlewares: Any, **tornado: Any) -> Any:
         ("/", Page),
         ("/declared", Declared),
         ("/empty", Empty),
+        ("/unchanged", Unchanged),
         ("/moved", RedirectHandler, {"url": "/"}),
     ]
     return make_application(routes, *middlewares, tornado=tornado)
@@ -145,6 +154,30 @@ def test_a_footer_for_every_page_does_not_break_answers_without_body(is_async: b
         response = client.get(f"/empty?status={status}")
         assert (response.status, response.body) == (status, b"")
         assert client.get("/").status == 200
+
+
+@both_ways
+@pytest.mark.parametrize("path", ["/unchanged", "/declared", "/empty", "/"])
+def test_a_hook_that_leaves_the_body_alone_leaves_its_headers_alone(is_async: bool, path: str) -> None:
+    calls: list[Any] = []
+
+    class Watching(Declared):
+        def set_header(self, name: str, value: Any) -> None:
+            calls.append(name)
+            super().set_header(name, value)
+
+    def look(handler: Any, clear: Any, chunk: list[Any]) -> None:
+        calls.clear()
+
+    site = site_of(hook("response", look, is_async=is_async))
+    site.add_handlers(".*", [("/watching", Watching)])
+    with serving(site) as hooked, hooked.connect() as client, serving(site_of()) as plain, plain.connect() as other:
+        found, expected = client.get(path), other.get(path)
+        assert found.status == expected.status
+        assert found.body == expected.body
+        assert found.headers.get_list("Content-Length") == expected.headers.get_list("Content-Length")
+        assert client.get("/watching").body == b"body"
+        assert "Content-Length" not in calls
 
 
 @both_ways

@@ -28,12 +28,13 @@ PORTS = range(10_000, 20_000)  # below those of clients, and of the benchmarks
 ATTEMPTS = 5  # a free port may be taken by somebody else before the server has it
 
 
-def find_program(name: str, package: str) -> str:
-    """Return the path of a program; without it, fail in CI and skip elsewhere."""
-    for folder in (*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin"):
-        found = shutil.which(name, path=folder)
-        if found is not None:
-            return found
+def find_program(name: str, package: str, *others: str) -> str:
+    """Return the path of a program, which may have *others* of its names; without it, fail in CI and skip elsewhere."""
+    for each in (name, *others):
+        for folder in (*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin"):
+            found = shutil.which(each, path=folder)
+            if found is not None:
+                return found
     if os.environ.get("CI") == "true":
         pytest.fail(f"{name} is missing, and CI must not skip its tests; scripts/test installs it", pytrace=False)
     # On a developer's machine the other tests still count.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Hashable, Iterator
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
@@ -44,14 +43,19 @@ class CacheHandler:
         self._lock = threading.RLock()  # a backend may look up another while it is built
         self._built: dict[str, BaseCache] = {}
         self._shared: dict[Hashable, Any] = {}
+        self._outages: Outages | None = None
         self._pings: Pings | None = None
 
-    @cached_property
+    @property
     def outages(self) -> Outages:
         """Which of the caches do not answer."""
-        from tornadopy.cache.outages import Outages  # noqa: PLC0415 - who uses no cache needs to know of none
+        if self._outages is None:
+            from tornadopy.cache.outages import Outages  # noqa: PLC0415 - who uses no cache needs to know of none
 
-        return Outages()
+            with self._lock:
+                if self._outages is None:
+                    self._outages = Outages()
+        return self._outages
 
     def __getitem__(self, alias: str) -> BaseCache:
         """Return the cache of that alias.

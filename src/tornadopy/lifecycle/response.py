@@ -261,11 +261,12 @@ class RespondingHandler(LeanHandler):
             if not isinstance(chunk, bytes):
                 buffer[index] = utf8(chunk)
         after = self._describe_body()
+        added = after.length - before.length
         if not after.is_allowed and (before.is_allowed or (after.length and not before.length)):
             buffer.clear()  # a footer for every page must not break a 304
             self.clear_header("Content-Length")
-        elif after.declared is not None and after.declared == before.declared and after.declared.isdigit():
-            self.set_header("Content-Length", int(after.declared) + after.length - before.length)
+        elif added and after.declared is not None and after.declared == before.declared and after.declared.isdigit():
+            self.set_header("Content-Length", int(after.declared) + added)
 
     def _send(self) -> asyncio.Future[None]:
         if self._sealed:
