@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPServerRequest, RequestStartLine
-from tornado.web import Finish, RedirectHandler, RequestHandler
+from tornado.web import Finish, HTTPError, RedirectHandler, RequestHandler
 
 from support.hooks import hook, recorder
 from support.server import ConnectionEnded, make_application, serving, wait_for
@@ -216,6 +216,23 @@ def test_something_in_the_list_that_is_no_chunk_is_an_error(is_async: bool, capl
         assert client.get("/").status == 500
         assert client.get("/declared").body == b"body"
     assert sum(each.exc_info is not None for each in caplog.records) == 1
+
+
+@both_ways
+def test_text_of_a_hook_goes_out_though_the_next_one_fails(is_async: bool) -> None:
+    def add(handler: Any, clear: Any, chunk: list[Any]) -> None:
+        chunk.append(" and text")
+
+    def fail(handler: Any, clear: Any, chunk: list[Any]) -> None:
+        raise HTTPError(418)
+
+    def end(handler: Any, clear: Any, *error: Any) -> None:
+        raise Finish(" and more")
+
+    site = site_of(hook("response", fail), hook("response", add, is_async=is_async), hook("exception", end))
+    with serving(site) as site, site.connect() as client:
+        response = client.get("/")
+        assert (response.status, response.body) == (200, b"page " * 300 + b" and text and more")
 
 
 @both_ways
