@@ -9,7 +9,7 @@ from tornado.web import Finish
 
 from tornadopy.context import current_request
 from tornadopy.lifecycle.errors import FailingHandler
-from tornadopy.middleware.pipeline import Hook, go_on, run
+from tornadopy.middleware.pipeline import Hook, run_short
 from tornadopy.utils.awaitables import settle
 
 
@@ -27,18 +27,9 @@ class EndingHandler(FailingHandler):
         """Run the ``endcall`` hooks and `complete_finish`, once, then end what the request has opened."""
         if not self._concluded:
             self._concluded = True
-            waiting: bool | Awaitable[bool] = False
-            context = self.context
-            clear = context.clear
             hooks = iter(self._pipeline.endcall)
             try:
-                for hook in hooks:
-                    if context.cleared:
-                        break
-                    result = hook(self, clear)
-                    if result is not None:
-                        waiting = go_on(result, hooks, context, self)
-                        break
+                waiting: bool | Awaitable[bool] = run_short(hooks, self.context, self)
             except Exception as error:
                 waiting = self._run_endcall_after(error, hooks)
             # PERF: mostly nothing is left to do (benchmarks/handlers.py).
@@ -63,7 +54,7 @@ class EndingHandler(FailingHandler):
         while not isinstance(failed, Finish):
             self._report(failed)
             try:
-                return run(hooks, self.context, self)
+                return run_short(hooks, self.context, self)
             except Exception as another:
                 failed = another
         return False

@@ -21,7 +21,7 @@ from tornado.web import Application, HTTPError, OutputTransform, RequestHandler
 from tornadopy.context import RequestContext, current_context
 from tornadopy.lifecycle.plan import Plan
 from tornadopy.lifecycle.response import RespondingHandler
-from tornadopy.middleware.pipeline import Pipeline, go_on, run_synchronous
+from tornadopy.middleware.pipeline import Pipeline, run_short, run_synchronous
 
 if TYPE_CHECKING:
     from tornadopy.types import PathArgument
@@ -249,14 +249,8 @@ class LifecycleHandler(RespondingHandler):
         self.path_kwargs = {name: self._decoded(value, name=name) for name, value in kwargs.items()} if kwargs else {}
         if method not in _SAFE_METHODS:
             self._cross_origin_protection()
-        if self._pipeline.request and not context.cleared:
-            clear = context.clear
-            hooks = iter(self._pipeline.request)
-            for hook in hooks:
-                result = hook(self, clear)
-                if result is not None or context.cleared:
-                    return go_on(result, hooks, context, self)
-        return False
+        hooks = self._pipeline.request
+        return run_short(iter(hooks), context, self) if hooks else False
 
     def _check_cross_origin(self, check: Callable[[str], bool]) -> str | None:
         # SECURITY: Tornado lets a request through that has neither of these, for browsers send one (tornado.web 6.6).

@@ -21,7 +21,7 @@ from tornadopy.context import current_context
 from tornadopy.lifecycle.errors import app_log
 from tornadopy.lifecycle.headers import header_of
 from tornadopy.lifecycle.lean import LeanHandler
-from tornadopy.middleware.pipeline import go_on
+from tornadopy.middleware.pipeline import run_on_body
 
 _responding: ContextVar[object] = ContextVar("tornadopy.responding", default=None)
 """The handler whose asynchronous response hooks run here, or in the task that started this one."""
@@ -39,10 +39,6 @@ class _Body:
         self.length = length
         self.declared = declared
         self.is_allowed = is_allowed
-
-
-_USUAL_BODY = _Body(0, None, is_allowed=True)
-"""A body that may be sent, and whose length has not been said: nothing depends on the length it has."""
 
 
 class RespondingHandler(LeanHandler):
@@ -203,42 +199,45 @@ class RespondingHandler(LeanHandler):
         hooks = self._response_hooks
         if hooks is None:
             hooks = self._response_hooks = iter(self._pipeline.response)
-        context, lines, buffer = self.context, self._lines, self._write_buffer
-        # PERF: the usual body need not be described (benchmarks/overhead.py).
-        is_usual = lines is not None and "Content-Length" not in lines and self._status_code == 200
-        before = _USUAL_BODY if is_usual else self._describe_body()
-        ended: bool | Awaitable[bool] = False
-        clear = context.clear
+        # PERF: the body is described only where a hook has touched it (benchmarks/overhead.py).
+        lines, buffer, status = self._lines, self._write_buffer, self._status_code
+        declared = None if lines is not None and "Content-Length" not in lines else header_of(self, "Content-Length")
+        before = buffer[:]
         self._is_in_hooks = True
         try:
-            for hook in hooks:
-                if context.cleared:
-                    break
-                result = hook(self, clear, buffer)
-                if result is not None:
-                    ended = go_on(result, hooks, context, self, buffer)
-                    break
+            result = run_on_body(hooks, self.context, self, buffer)
         except Finish as request:
-            self._end_hooks(request, before)
+            self._end_hooks(request, self._describe(before, status, declared))
+        except Exception:
+            self._encode_text()
+            raise
         finally:
             self._is_in_hooks = False
-        if not isinstance(ended, bool):
-            return self._await_response_hooks(ended, before)
-        is_settled = is_usual and not ended and self._status_code == 200
-        for chunk in self._write_buffer:
-            if type(chunk) is not bytes:
-                is_settled = False
-        if not is_settled:
-            self._settle_body(before, ended=ended)
-        return ended
+        if result is False and self._status_code == status and self._write_buffer == before:
+            return False
+        described = self._describe(before, status, declared)
+        if not isinstance(result, bool):
+            return self._await_response_hooks(result, described)
+        self._settle_body(described, ended=result)
+        return result
 
     async def _await_response_hooks(self, result: Awaitable[bool], before: _Body) -> bool:
         try:
             ended = await result
         except Finish as request:
             self._end_hooks(request, before)
+        except Exception:
+            self._encode_text()
+            raise
         self._settle_body(before, ended=ended)
         return ended
+
+    def _encode_text(self) -> None:
+        """Make bytes of the text that hooks have put into the body: who answers the next one's error may keep it."""
+        buffer = cast("list[Any]", self._write_buffer)
+        for index, chunk in enumerate(buffer):
+            if isinstance(chunk, str):
+                buffer[index] = chunk.encode(errors="replace")
 
     def _end_hooks(self, request: Finish, before: _Body) -> NoReturn:
         """Let a hook finish the response with what is there."""
@@ -247,10 +246,9 @@ class RespondingHandler(LeanHandler):
         self._settle_body(before, ended=True)
         raise Finish from None
 
-    def _describe_body(self) -> _Body:
-        is_allowed = not self._should_not_send_content(self._status_code)
-        length = sum(map(len, self._write_buffer))
-        return _Body(length, header_of(self, "Content-Length") or None, is_allowed=is_allowed)
+    def _describe(self, chunks: list[bytes], status: int, declared: str | None) -> _Body:
+        is_allowed = not self._should_not_send_content(status)
+        return _Body(sum(map(len, chunks)), declared or None, is_allowed=is_allowed)
 
     def _settle_body(self, before: _Body, *, ended: bool) -> None:
         """Make the body that the hooks have left fit what has been said of it."""
@@ -260,13 +258,12 @@ class RespondingHandler(LeanHandler):
         for index, chunk in enumerate(buffer):
             if not isinstance(chunk, bytes):
                 buffer[index] = utf8(chunk)
-        after = self._describe_body()
-        added = after.length - before.length
-        if not after.is_allowed and (before.is_allowed or (after.length and not before.length)):
+        after = self._describe(buffer, self._status_code, header_of(self, "Content-Length"))
+        if not after.is_allowed and (before.is_allowed or not before.length):
             buffer.clear()  # a footer for every page must not break a 304
             self.clear_header("Content-Length")
-        elif added and after.declared is not None and after.declared == before.declared and after.declared.isdigit():
-            self.set_header("Content-Length", int(after.declared) + added)
+        elif after.declared is not None and after.declared == before.declared and after.declared.isdigit():
+            self.set_header("Content-Length", int(after.declared) + after.length - before.length)
 
     def _send(self) -> asyncio.Future[None]:
         if self._sealed:

@@ -90,11 +90,13 @@ class RequestHeaders(HTTPHeaders):
         """Return the value of a field; where it stands several times, all of them with commas between."""
         if self._parsed is None:
             key = _key(name)
-            _, found, rest = self._lower.partition(key)
+            before, found, rest = self._lower.partition(key)
             if not found:
                 return default
             if key not in rest:  # it stands there once
-                return self._fields[-len(rest) :].partition("\r\n")[0].strip(" \t")
+                start = len(before) + len(key)
+                fields = self._fields
+                return fields[start : fields.index("\r\n", start)].strip(" \t")
         values = self._as_list.get(_normalize_header(name))
         return default if values is None else ",".join(values)
 
