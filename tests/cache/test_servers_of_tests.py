@@ -1,4 +1,4 @@
-"""The servers that tests start: they end with the test, and their absence is no reason to be green in CI."""
+"""The programs that tests start: they end with the test, and their absence is no reason to be green in CI."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from support.redis_servers import running_redis
 from support.server import wait_for
 
 
-def test_a_missing_server_fails_in_ci_and_skips_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_fails_in_ci_and_skips_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="CI must not skip"):
-        find_program("no-such-server", "no-such-package", "nor-this")
+        find_program("no-such-program", "no-such-package", "nor-this")
     monkeypatch.delenv("CI")
     with pytest.raises(pytest.skip.Exception, match="apt-get install no-such-package"):
-        find_program("no-such-server", "no-such-package", "nor-this")
+        find_program("no-such-program", "no-such-package", "nor-this")
 
 
 @pytest.mark.parametrize("running", [running_redis, running_memcached])

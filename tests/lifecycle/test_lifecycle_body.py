@@ -199,7 +199,7 @@ def test_an_empty_chunk_is_no_body(is_async: bool, status: int, empty: Any) -> N
 
 @both_ways
 @logs
-def test_a_chunk_that_is_none_is_an_error_once(is_async: bool) -> None:
+def test_what_is_no_chunk_is_an_error_once(is_async: bool) -> None:
     """The answer to the error may keep the body, and must not fail with it again and again."""
     answers = []
 
@@ -218,9 +218,10 @@ def test_a_chunk_that_is_none_is_an_error_once(is_async: bool) -> None:
 
 
 @both_ways
-def test_text_of_a_hook_goes_out_though_the_next_one_fails(is_async: bool) -> None:
+@pytest.mark.parametrize(("text", "sent"), [(" and text", b" and text"), (" \ud800", b" ?")])
+def test_text_of_a_hook_goes_out_though_the_next_one_fails(is_async: bool, text: str, sent: bytes) -> None:
     def add(handler: Any, clear: Any, chunk: list[Any]) -> None:
-        chunk.append(" and text")
+        chunk.append(text)
 
     def fail(handler: Any, clear: Any, chunk: list[Any]) -> None:
         raise HTTPError(418)
@@ -231,7 +232,7 @@ def test_text_of_a_hook_goes_out_though_the_next_one_fails(is_async: bool) -> No
     site = site_of(hook("response", fail), hook("response", add, is_async=is_async), hook("exception", end))
     with serving(site) as site, site.connect() as client:
         response = client.get("/")
-        assert (response.status, response.body) == (200, b"page " * 300 + b" and text and more")
+        assert (response.status, response.body) == (200, b"page " * 300 + sent + b" and more")
 
 
 @both_ways

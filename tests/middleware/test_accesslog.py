@@ -108,7 +108,7 @@ def test_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_time_goes_on_and_keeps_its_offset(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "XXX-5:30")  # POSIX: a zone of any name, 5:30 hours before UTC, so +0530 in the log
+    monkeypatch.setenv("TZ", "XXX-5:30")  # a zone of any name; POSIX has the sign the other way: +0530 in the log
     time.tzset()
     now = [1795246200.0]
     monkeypatch.setattr("tornadopy.middleware.accesslog.time.time", lambda: now[0])

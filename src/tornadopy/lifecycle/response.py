@@ -233,7 +233,10 @@ class RespondingHandler(LeanHandler):
         return ended
 
     def _encode_text(self) -> None:
-        """Make bytes of the text that hooks have put into the body: who answers the next one's error may keep it."""
+        """Make bytes of the text that hooks have put into the body: who answers the next one's error may keep it.
+
+        What cannot be encoded must not hide that error.
+        """
         buffer = cast("list[Any]", self._write_buffer)
         for index, chunk in enumerate(buffer):
             if isinstance(chunk, str):
