@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import resource
@@ -35,8 +36,11 @@ PAGE = "benchmarks.md"
 PICTURE = Path("images") / "benchmarks.svg"
 ALTERNATIVE = "The processor time that a request costs in each framework, as bars; the tables have the same figures"
 
-FULL = Effort(rounds=15, seconds=0.4, requests=100_000, idle=10_000, starts=9)
+FULL = Effort(rounds=15, seconds=0.1, requests=100_000, idle=10_000, starts=9, processes=3)
 QUICK = Effort(rounds=3, seconds=0.15, requests=100_000, idle=1_000, starts=3)
+
+EFFORT = tuple(each.name for each in dataclasses.fields(Effort))
+"""The names of the options that say how much is measured."""
 
 FILES = 24_000
 """Open files that ten thousand connections need, on both sides, and some."""
@@ -70,6 +74,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help=f"{FULL.rounds} if not given, {QUICK.rounds} with --quick")
     parser.add_argument("--seconds", type=float, help=f"of a turn; {FULL.seconds:g}, {QUICK.seconds:g} with --quick")
     parser.add_argument("--requests", type=int, help=f"at most, in a turn; {FULL.requests}")
+    parser.add_argument(
+        "--processes", type=int, help=f"of each server; {FULL.processes}, {QUICK.processes} with --quick"
+    )
     parser.add_argument("--idle", type=int, help=f"idle connections; {FULL.idle}, {QUICK.idle} with --quick")
     parser.add_argument("--starts", type=int, help=f"of each server; {FULL.starts}, {QUICK.starts} with --quick")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to a file")
@@ -78,7 +85,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--check", action="store_true", help="only see whether every framework answers rightly")
     options = parser.parse_args(arguments)
-    for name in ("rounds", "seconds", "requests", "idle", "starts"):
+    for name in EFFORT:
         value = getattr(options, name)
         if value is not None and value <= 0:
             parser.error(f"--{name} must be more than 0")
@@ -107,7 +114,7 @@ def chosen(
 def effort_of(options: argparse.Namespace) -> Effort:
     """Return how much is to be measured."""
     base = QUICK if options.quick else FULL
-    given = {name: getattr(options, name) for name in ("rounds", "seconds", "requests", "idle", "starts")}
+    given = {name: getattr(options, name) for name in EFFORT}
     return Effort(**{name: getattr(base, name) if value is None else value for name, value in given.items()})
 
 

@@ -56,11 +56,13 @@ def fortunes_body() -> str:
 
 _JSON = "application/json"
 
+_PLAIN = LoadCase("json", "JSON, without a query", request=get("/json"), **json_value(ANSWER))
+
 CASES = (
-    LoadCase("json", "JSON, without a query", request=get("/json"), **json_value(ANSWER)),
-    LoadCase("row", "One query", request=get("/row/\0"), answers=(row, row_compact), content_type=_JSON, base="json"),
+    _PLAIN,
+    LoadCase("row", "One query", request=get("/row/\0"), answers=(row, row_compact), content_type=_JSON, base=_PLAIN),
     LoadCase(
-        "rows", "Twenty queries", request=get("/rows/\0"), answers=(rows, rows_compact), content_type=_JSON, base="json"
+        "rows", "Twenty queries", request=get("/rows/\0"), answers=(rows, rows_compact), content_type=_JSON, base=_PLAIN
     ),
     LoadCase(
         "fortunes",
@@ -68,6 +70,6 @@ CASES = (
         request=get("/fortunes/\0"),
         answers=(Numbered(fortunes_body().encode()),),
         content_type="text/html",
-        base="json",
+        base=_PLAIN,
     ),
 )

@@ -64,7 +64,7 @@ class LoadCase(Case):
         content_type: How the answer's type begins.
         connections: How many.
         pipeline: How many requests are sent at once on each.
-        base: The name of the case whose cost this one's is compared to, within each framework.
+        base: The case whose cost this one's is compared to, within each framework.
     """
 
     request: Numbered = field(kw_only=True)
@@ -72,7 +72,7 @@ class LoadCase(Case):
     content_type: str = field(kw_only=True)
     connections: int = 16
     pipeline: int = 1
-    base: str = ""
+    base: LoadCase | None = None
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,11 @@ def page_body() -> str:
 _JSON = {"request": get("/json"), **json_value(ANSWER)}
 _LAST = {"request": get("/last/\0"), **text("item \0")}
 
+_PLAIN = LoadCase("json", "JSON", **_JSON)
+_ONLY = LoadCase("routes-1", "The only route", "routes-1", **_LAST)
+
 CASES: tuple[Case, ...] = (
-    LoadCase("json", "JSON", **_JSON),
+    _PLAIN,
     LoadCase("text", "Plain text", request=get("/text"), **text(TEXT)),
     LoadCase(
         "headers",
@@ -202,15 +205,15 @@ CASES: tuple[Case, ...] = (
         answers=(Numbered(STATIC),),
         content_type="text/css",
     ),
-    LoadCase("access-log", "JSON, the access log on", "logged", base="json", **_JSON),
-    LoadCase("middlewares", "JSON, three small middlewares", "middlewares", base="json", **_JSON),
-    LoadCase("routes-1", "The only route", "routes-1", **_LAST),
-    LoadCase("routes-100", "The last of 100 routes", "routes-100", base="routes-1", **_LAST),
-    LoadCase("routes-1000", "The last of 1,000 routes", "routes-1000", base="routes-1", **_LAST),
-    LoadCase("routes-10000", "The last of 10,000 routes", "routes-10000", base="routes-1", **_LAST),
-    LoadCase("connections-64", "JSON over 64 connections", connections=64, base="json", **_JSON),
-    LoadCase("connections-1024", "JSON over 1,024 connections", connections=1024, base="json", **_JSON),
-    LoadCase("pipelining", "JSON, 16 requests pipelined", pipeline=16, base="json", **_JSON),
+    LoadCase("access-log", "JSON, the access log on", "logged", base=_PLAIN, **_JSON),
+    LoadCase("middlewares", "JSON, three small middlewares", "middlewares", base=_PLAIN, **_JSON),
+    _ONLY,
+    LoadCase("routes-100", "The last of 100 routes", "routes-100", base=_ONLY, **_LAST),
+    LoadCase("routes-1000", "The last of 1,000 routes", "routes-1000", base=_ONLY, **_LAST),
+    LoadCase("routes-10000", "The last of 10,000 routes", "routes-10000", base=_ONLY, **_LAST),
+    LoadCase("connections-64", "JSON over 64 connections", connections=64, base=_PLAIN, **_JSON),
+    LoadCase("connections-1024", "JSON over 1,024 connections", connections=1024, base=_PLAIN, **_JSON),
+    LoadCase("pipelining", "JSON, 16 requests pipelined", pipeline=16, base=_PLAIN, **_JSON),
     IdleCase("idle-keep-alive", "Memory of idle keep-alive connections", websocket=False),
     IdleCase("idle-websocket", "Memory of idle WebSocket connections", websocket=True),
     StartCase("start-up", "Start-up"),

@@ -70,6 +70,11 @@ class Turn:
     p50: float
     p99: float
 
+    @property
+    def cpu_us(self) -> float:
+        """Microseconds of the server's processor time for a request."""
+        return self.cpu / self.answered * 1e6
+
 
 def prepare(core: int | None) -> None:
     """Bind this process to *core*, and leave Ctrl+C to its parent; the first thing that it is told."""

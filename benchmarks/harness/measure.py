@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +38,8 @@ class Effort:
         requests: At most, in a turn.
         idle: Connections that are held open.
         starts: How often each server is started.
+        processes: Of each server, one after another; its rounds are shared out among them. The same code takes up to
+            5 % more or less time in one process than in another, for all of its life.
     """
 
     rounds: int
@@ -45,6 +47,7 @@ class Effort:
     requests: int
     idle: int
     starts: int
+    processes: int = 1
 
 
 @dataclass
@@ -53,6 +56,7 @@ class Figures:
 
     Attributes:
         cpu_us: Microseconds of the server's processor time for a request; for a start, of the whole start.
+        base_cpu_us: The same for the case that this one is compared to, right after each turn.
         rate: Requests in a second.
         p50_ms, p99_ms: Milliseconds to an answer.
         server_share, load_share: How much of the time the server's and the load generator's core were busy with it.
@@ -62,6 +66,7 @@ class Figures:
     """
 
     cpu_us: list[float] = field(default_factory=list)
+    base_cpu_us: list[float] = field(default_factory=list)
     rate: list[float] = field(default_factory=list)
     p50_ms: list[float] = field(default_factory=list)
     p99_ms: list[float] = field(default_factory=list)
@@ -71,9 +76,11 @@ class Figures:
     idle_kib: float | None = None
     start_ms: list[float] = field(default_factory=list)
 
-    def add(self, turn: load.Turn) -> None:
-        """Add a round."""
-        self.cpu_us.append(turn.cpu / turn.answered * 1e6)
+    def add(self, turn: load.Turn, base: load.Turn | None = None) -> None:
+        """Add a round, with the turn of the case that it is compared to."""
+        self.cpu_us.append(turn.cpu_us)
+        if base is not None:
+            self.base_cpu_us.append(base.cpu_us)
         self.rate.append(turn.answered / turn.seconds)
         self.p50_ms.append(turn.p50 * 1e3)
         self.p99_ms.append(turn.p99 * 1e3)
@@ -115,10 +122,12 @@ class Bench:
     def check(self) -> list[str]:
         """Let every framework answer every case, and return what is wrong."""
         problems = []
+        bases = (each.base for each in self._cases if isinstance(each, LoadCase) and each.base is not None)
+        asked = dict.fromkeys((*self._cases, *bases))
         with self._folder() as folder:
             for site in SITES:
                 for peer in self._peers:
-                    cases = [each for each in self._cases if each.site == site and each.name not in peer.lacks]
+                    cases = [each for each in asked if each.site == site and each.name not in peer.lacks]
                     if not cases:
                         continue
                     self._show(f"self-test: {peer.title}, site {site}")
@@ -154,42 +163,63 @@ class Bench:
     def _measure_loads(
         self, site: str, cases: Sequence[LoadCase], folder: Path, executor: ProcessPoolExecutor
     ) -> Results:
-        """Start all servers of a site, and let them take turns in each of its cases."""
-        results: Results = {}
-        with ExitStack() as stack:
-            able = [each for each in self._peers if any(each in self._able(case) for case in cases)]
-            servers = {each.name: stack.enter_context(self._server(each, site, folder)) for each in able}
-            for server in servers.values():
-                server.start()
-            for server in servers.values():
-                server.wait(probe_path(site))
-            for case in cases:
-                names = [each.name for each in self._able(case)]
-                results[case.name] = self._rounds(case, {name: servers[name] for name in names}, executor)
+        """Let the servers of a site take turns in each of its cases, with one process of each after another."""
+        results: Results = {case.name: {each.name: Figures() for each in self._able(case)} for case in cases}
+        able = [each for each in self._peers if any(each.name in rows for rows in results.values())]
+        sites = dict.fromkeys((site, *(case.base.site for case in cases if case.base is not None)))
+        shares = min(self._effort.processes, self._effort.rounds)
+        for share in range(shares):
+            with ExitStack() as stack:
+                servers = {
+                    (each, peer.name): stack.enter_context(self._server(peer, each, folder))
+                    for each in sites
+                    for peer in able
+                }
+                for server in servers.values():
+                    server.start()
+                for (each, _), server in servers.items():
+                    server.wait(probe_path(each))
+                rounds = range(share, self._effort.rounds, shares)
+                for case in cases:
+                    self._rounds(case, servers, rounds, results[case.name], executor)
         return results
 
-    def _rounds(self, case: LoadCase, servers: dict[str, Server], executor: ProcessPoolExecutor) -> dict[str, Figures]:
-        figures = {name: Figures() for name in servers}
-        pids = {name: server.pids() for name, server in servers.items()}
+    def _rounds(
+        self,
+        case: LoadCase,
+        servers: Mapping[tuple[str, str], Server],
+        rounds: Sequence[int],
+        figures: dict[str, Figures],
+        executor: ProcessPoolExecutor,
+    ) -> None:
+        """Add *rounds* of a case to the *figures*, after one that is not counted: it warms the processes up."""
+        pids = {name: servers[case.site, name].pids() for name in figures}
         for each in pids.values():
             processes.forget_peak(each)
-        names = list(servers)
-        for number in range(self._effort.rounds):
-            turn = number % len(names)
+        base = case.base
+        names = list(figures)
+        for number in (None, *rounds):
+            turn = (number or 0) % len(names)
+            what = "warming up" if number is None else f"round {number + 1} of {self._effort.rounds}"
             for name in names[turn:] + names[:turn]:
-                self._show(f"{case.title}: round {number + 1} of {self._effort.rounds}, {servers[name].peer.title}")
-                job = load.Job(
-                    case=case,
-                    spelling=self._spellings[name, case.name],
-                    port=servers[name].port,
-                    pids=tuple(pids[name]),
-                    seconds=self._effort.seconds,
-                    requests=self._effort.requests,
-                )
-                figures[name].add(self._result(servers[name], case, executor, load.run, job))
+                self._show(f"{case.title}: {what}, {servers[case.site, name].peer.title}")
+                taken = self._turn(case, servers[case.site, name], executor)
+                compared = None if base is None else self._turn(base, servers[base.site, name], executor)
+                if number is not None:
+                    figures[name].add(taken, compared)
         for name, each in figures.items():
-            each.peak_mib = processes.memory(pids[name], "VmHWM") / 2**20
-        return figures
+            each.peak_mib = max(each.peak_mib or 0, processes.memory(pids[name], "VmHWM") / 2**20)
+
+    def _turn(self, case: LoadCase, server: Server, executor: ProcessPoolExecutor) -> load.Turn:
+        job = load.Job(
+            case=case,
+            spelling=self._spellings[server.peer.name, case.name],
+            port=server.port,
+            pids=tuple(server.pids()),
+            seconds=self._effort.seconds,
+            requests=self._effort.requests,
+        )
+        return self._result(server, case, executor, load.run, job)
 
     def _idle(self, peer: Peer, case: IdleCase, folder: Path, executor: ProcessPoolExecutor) -> Figures:
         self._show(f"{case.title}: {peer.title}")

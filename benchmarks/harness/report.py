@@ -113,7 +113,8 @@ def _conditions(machine: dict[str, Any]) -> str:
     cores = "a core for the servers and one for the load" if machine["pinned"] else "nothing bound to a core"
     return (
         f"{kind}, of {machine['date']}: {machine['processor']}, {machine['cores']} cores, {machine['system']}, Python "
-        f"{machine['python']}; {cores}; {effort['rounds']} rounds with turns of {effort['seconds']:g} s. Load average "
+        f"{machine['python']}; {cores}; {effort['rounds']} rounds in {effort['processes']} processes, with turns of "
+        f"{effort['seconds']:g} s. Load average "
         f"before it {machine['load_before']:.1f}, after it {machine['load_after']:.1f}."
     )
 
@@ -155,7 +156,7 @@ def table(case: Case, results: Results, peers: Sequence[Peer], baseline: str = B
     rows = results[case.name]
     compared, title = rows.get(baseline), _title(peers, baseline)
     if isinstance(case, LoadCase):
-        heads, lines = _load_table(rows, compared, results.get(case.base, {}), title)
+        heads, lines = _load_table(rows, compared, title)
     elif isinstance(case, IdleCase):
         heads, lines = _idle_table(rows, compared, title)
     else:
@@ -171,7 +172,7 @@ Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 """The heads of a table, and its lines, which begin with the name of the framework."""
 
 
-def _load_table(rows: dict[str, Figures], baseline: Figures | None, base: dict[str, Figures], compared: str) -> Table:
+def _load_table(rows: dict[str, Figures], baseline: Figures | None, compared: str) -> Table:
     heads = [
         "",
         "CPU µs a request",
@@ -182,7 +183,8 @@ def _load_table(rows: dict[str, Figures], baseline: Figures | None, base: dict[s
         "p99 ms",
         "peak MiB",
     ]
-    if base:
+    has_base = any(each.base_cpu_us for each in rows.values())
+    if has_base:
         heads.insert(3, "times its own base")
     lines = []
     for name, figures in sorted(rows.items(), key=lambda row: _cpu(row[1])):
@@ -198,8 +200,9 @@ def _load_table(rows: dict[str, Figures], baseline: Figures | None, base: dict[s
             f"{statistics.median(figures.p99_ms):.2f}",
             f"{figures.peak_mib or 0:.0f}",
         ]
-        if base:
-            cells.insert(3, f"{_cpu(figures) / _cpu(base[name]):.2f}" if name in base else "")
+        if has_base:
+            pairs = zip(figures.cpu_us, figures.base_cpu_us, strict=True)
+            cells.insert(3, f"{statistics.median(cost / base for cost, base in pairs):.2f}")
         lines.append(tuple(cells))
     return tuple(heads), lines
 

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -18,6 +19,11 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SCRIPT = BENCHMARKS / "compare.py"
 PEERS = ["tornado", "tornadopy", "tornadopy-orjson", "tornadopy-tornado-server"]
 TINY = ["--rounds=1", "--seconds=0.05", "--requests=40", "--idle=20", "--starts=1", f"--peers={','.join(PEERS)}"]
+COMPARED = {
+    *("access-log", "middlewares", "routes-100", "routes-1000", "routes-10000"),
+    *("connections-64", "connections-1024", "pipelining"),
+}
+"""The cases that are compared to another one of the same framework."""
 SVG = "{http://www.w3.org/2000/svg}"
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmark reads Linux's /proc")
@@ -78,6 +84,7 @@ def test_it_measures_every_case(complete: tuple[subprocess.CompletedProcess[str]
             else:
                 assert figures["median"]["cpu_us"] > 0
                 assert figures["median"]["p50_ms"] <= figures["median"]["p99_ms"]
+                assert len(figures["base_cpu_us"]) == (1 if name in COMPARED else 0), name
     assert "| Tornado | (Tornado has no middlewares) |" in completed.stdout
     assert servers(folder) == []
 
@@ -123,6 +130,23 @@ def test_it_measures_only_what_is_asked_for(tmp_path: Path) -> None:
     assert list(json.loads(file.read_text("utf-8"))["cases"]) == ["query"]
     assert "A quick run" in completed.stdout
     assert page.read_bytes() == before
+
+
+def test_rounds_are_shared_out_among_processes(tmp_path: Path) -> None:
+    """Each process has its share of them, and one more that is not counted; a base need not be asked for."""
+    file = tmp_path / "figures.json"
+    arguments = ("--rounds=3", "--processes=2", "--requests=40", "--peers=tornadopy", f"--json={file}")
+    completed = run("--case=middlewares", *arguments, folder=tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    report = json.loads(file.read_text("utf-8"))
+    assert list(report["cases"]) == ["middlewares"]
+    figures = report["cases"]["middlewares"]["tornadopy"]
+    assert len(figures["cpu_us"]) == len(figures["base_cpu_us"]) == 3
+    assert "3 rounds in 2 processes" in completed.stdout
+    ratio = statistics.median(a / b for a, b in zip(figures["cpu_us"], figures["base_cpu_us"], strict=True))
+    assert f" {ratio:.2f} " in completed.stdout
+    started = [each for each in tmp_path.glob("*") if each.name.startswith("bench-")]
+    assert not started, "folders of servers are left"
 
 
 def test_it_only_checks_if_asked_to(tmp_path: Path) -> None:
@@ -211,6 +235,7 @@ def test_its_servers_end_with_it(number: signal.Signals, tmp_path: Path) -> None
         ("--case=jason", "--case: there is no jason"),
         ("--peers=tornadoes", "--peers: there is no tornadoes"),
         ("--rounds=0", "--rounds must be more than 0"),
+        ("--processes=0", "--processes must be more than 0"),
         ("--seconds=-1", "--seconds must be more than 0"),
         ("--docs=nowhere", "--docs: there is no nowhere/benchmarks.md"),
     ],
