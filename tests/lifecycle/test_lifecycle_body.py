@@ -218,6 +218,31 @@ def test_what_is_no_chunk_is_an_error_once(is_async: bool) -> None:
 
 
 @both_ways
+@pytest.mark.parametrize("path", ["/declared", "/", "/empty?status=204", "/empty?status=304"])
+def test_the_length_fits_what_a_hook_has_left_though_the_next_one_fails(is_async: bool, path: str) -> None:
+    def add(handler: Any, clear: Any, chunk: list[Any]) -> None:
+        chunk.append(b" and a footer")
+
+    def fail(handler: Any, clear: Any, chunk: list[Any]) -> None:
+        raise HTTPError(418)
+
+    def end(handler: Any, clear: Any, *error: Any) -> None:
+        raise Finish
+
+    def look(handler: Any, clear: Any, chunk: list[Any]) -> None:
+        seen.append(b"".join(chunk))
+
+    own = {"/declared": b"body", "/": b"page " * 300}
+    seen: list[bytes] = []
+    hooks = hook("response", look), hook("response", fail), hook("response", add, is_async=is_async)
+    with serving(site_of(*hooks, hook("exception", end))) as site, site.connect() as client:
+        response = client.get(path)
+        assert response.body == b"".join(seen)
+        assert response.body == (b"" if "empty" in path else own[path] + b" and a footer")
+        assert client.get(path).status == response.status
+
+
+@both_ways
 @pytest.mark.parametrize(("text", "sent"), [(" and text", b" and text"), (" \ud800", b" ?")])
 def test_text_of_a_hook_goes_out_though_the_next_one_fails(is_async: bool, text: str, sent: bytes) -> None:
     def add(handler: Any, clear: Any, chunk: list[Any]) -> None:

@@ -209,7 +209,7 @@ class RespondingHandler(LeanHandler):
         except Finish as request:
             self._end_hooks(request, self._describe(before, status, declared))
         except Exception:
-            self._encode_text()
+            self._settle_after_error(self._describe(before, status, declared))
             raise
         finally:
             self._is_in_hooks = False
@@ -227,20 +227,22 @@ class RespondingHandler(LeanHandler):
         except Finish as request:
             self._end_hooks(request, before)
         except Exception:
-            self._encode_text()
+            self._settle_after_error(before)
             raise
         self._settle_body(before, ended=ended)
         return ended
 
-    def _encode_text(self) -> None:
-        """Make bytes of the text that hooks have put into the body: who answers the next one's error may keep it.
+    def _settle_after_error(self, before: _Body) -> None:
+        """Make the body fit although a hook has failed: who answers the error may keep what the hooks have left.
 
-        What cannot be encoded must not hide that error.
+        What is wrong in the body must not hide that error.
         """
         buffer = cast("list[Any]", self._write_buffer)
         for index, chunk in enumerate(buffer):
             if isinstance(chunk, str):
                 buffer[index] = chunk.encode(errors="replace")
+        if all(isinstance(chunk, bytes) for chunk in buffer):
+            self._settle_body(before, ended=False)
 
     def _end_hooks(self, request: Finish, before: _Body) -> NoReturn:
         """Let a hook finish the response with what is there."""
