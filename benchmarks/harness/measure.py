@@ -118,6 +118,7 @@ class Bench:
         self._server_core, self._load_core = server_core, load_core
         self._spellings: dict[tuple[str, str], int] = {}
         self._folders = 0
+        self._ports = processes.free_ports()
 
     def check(self) -> list[str]:
         """Let every framework answer every case, and return what is wrong."""
@@ -259,7 +260,7 @@ class Bench:
 
     def _server(self, peer: Peer, site: str, folder: Path) -> Server:
         self._folders += 1
-        return Server(peer, site, folder / str(self._folders), self._server_core)
+        return Server(peer, site, folder / str(self._folders), next(self._ports), self._server_core)
 
     @contextmanager
     def _load(self) -> Iterator[ProcessPoolExecutor]:

@@ -55,13 +55,14 @@ class Server:
         peer: The framework.
         site: The key of the site in `SITES`.
         folder: For its files; made here.
+        port: It listens there; see `free_ports`.
         core: It runs there; None for anywhere.
     """
 
-    def __init__(self, peer: Peer, site: str, folder: Path, core: int | None) -> None:
+    def __init__(self, peer: Peer, site: str, folder: Path, port: int, core: int | None) -> None:
         self.peer = peer
         self.site = Site(folder=folder, **SITES[site])
-        self.port = _free_port()
+        self.port = port
         self.site.static.mkdir(parents=True)
         (self.site.static / STATIC_FILE).write_bytes(STATIC)
         self._core = core
@@ -151,12 +152,19 @@ def _is_of_the_caller(variable: str) -> bool:
     return variable.upper().startswith("TORNADOPY_") or variable == "PYTHONDONTWRITEBYTECODE"
 
 
-def _free_port() -> int:
-    """Return a port that nobody listens on, below those that the system gives to clients."""
+def free_ports() -> Iterator[int]:
+    """Yield ports that nobody listens on, below those that the system gives to clients; none of them twice.
+
+    Raises:
+        ServerError: There are no more.
+    """
     for port in random.sample(PORTS, len(PORTS)):
-        with contextlib.suppress(OSError), socket.create_server((ADDRESS, port)):
-            return port
-    raise ServerError(f"no port from {PORTS.start} to {PORTS.stop - 1} is free")
+        try:
+            socket.create_server((ADDRESS, port)).close()
+        except OSError:
+            continue
+        yield port
+    raise ServerError(f"no more ports from {PORTS.start} to {PORTS.stop - 1} are free")
 
 
 def family(root: int) -> list[int]:
