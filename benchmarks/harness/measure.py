@@ -38,8 +38,8 @@ class Effort:
         requests: At most, in a turn.
         idle: Connections that are held open.
         starts: How often each server is started.
-        processes: Of each server, one after another; its rounds are shared out among them. The same code takes up to
-            5 % more or less time in one process than in another, for all of its life.
+        processes: Of each server, one after another; its rounds are shared out among them. The same code takes a few
+            percent more or less time in one process than in another, for all of its life.
     """
 
     rounds: int

@@ -111,9 +111,10 @@ def _conditions(machine: dict[str, Any]) -> str:
     effort = machine["effort"]
     kind = "A quick run, good for a first look only" if machine["quick"] else "A run"
     cores = "a core for the servers and one for the load" if machine["pinned"] else "nothing bound to a core"
+    processes = "one process" if effort["processes"] == 1 else f"{effort['processes']} processes"
     return (
         f"{kind}, of {machine['date']}: {machine['processor']}, {machine['cores']} cores, {machine['system']}, Python "
-        f"{machine['python']}; {cores}; {effort['rounds']} rounds in {effort['processes']} processes, with turns of "
+        f"{machine['python']}; {cores}; {effort['rounds']} rounds in {processes}, with turns of "
         f"{effort['seconds']:g} s. Load average "
         f"before it {machine['load_before']:.1f}, after it {machine['load_after']:.1f}."
     )
