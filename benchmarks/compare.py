@@ -37,7 +37,7 @@ PICTURE = Path("images") / "benchmarks.svg"
 ALTERNATIVE = "The processor time that a request costs in each framework, as bars; the tables have the same figures"
 
 FULL = Effort(rounds=15, seconds=0.1, requests=100_000, idle=10_000, starts=9, processes=3)
-QUICK = Effort(rounds=3, seconds=0.15, requests=100_000, idle=1_000, starts=3)
+QUICK = Effort(rounds=3, seconds=0.1, requests=100_000, idle=1_000, starts=3)
 
 EFFORT = tuple(each.name for each in dataclasses.fields(Effort))
 """The names of the options that say how much is measured."""

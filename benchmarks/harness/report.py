@@ -115,8 +115,8 @@ def _conditions(machine: dict[str, Any]) -> str:
     return (
         f"{kind}, of {machine['date']}: {machine['processor']}, {machine['cores']} cores, {machine['system']}, Python "
         f"{machine['python']}; {cores}; {effort['rounds']} rounds in {processes}, with turns of "
-        f"{effort['seconds']:g} s. Load average "
-        f"before it {machine['load_before']:.1f}, after it {machine['load_after']:.1f}."
+        f"{effort['seconds']:g} s. Load average before it {machine['load_before']:.1f}, after it "
+        f"{machine['load_after']:.1f}."
     )
 
 

@@ -243,6 +243,30 @@ def test_the_length_fits_what_a_hook_has_left_though_the_next_one_fails(is_async
 
 
 @both_ways
+@logs
+def test_what_is_wrong_in_the_body_hides_no_error(is_async: bool) -> None:
+    def spoil(handler: Any, clear: Any, chunk: list[Any]) -> None:
+        chunk.append(42)
+
+    def fail(handler: Any, clear: Any, chunk: list[Any]) -> None:
+        raise HTTPError(418)
+
+    def fail_too(handler: Any, clear: Any, chunk: list[Any]) -> None:
+        raise HTTPError(409)
+
+    def note(handler: Any, clear: Any, typ: Any, value: Any, tb: Any) -> None:
+        errors.append(getattr(value, "status_code", value))
+        if len(errors) == 1:
+            raise Finish  # and keep the body
+
+    errors: list[Any] = []
+    hooks = hook("response", fail_too), hook("response", fail), hook("response", spoil, is_async=is_async)
+    with serving(site_of(*hooks, hook("exception", note))) as served, served.connect() as client:
+        assert client.get("/").status == 409
+    assert errors == [418, 409]
+
+
+@both_ways
 @pytest.mark.parametrize(("text", "sent"), [(" and text", b" and text"), (" \ud800", b" ?")])
 def test_text_of_a_hook_goes_out_though_the_next_one_fails(is_async: bool, text: str, sent: bytes) -> None:
     def add(handler: Any, clear: Any, chunk: list[Any]) -> None:

@@ -251,9 +251,10 @@ class RespondingHandler(LeanHandler):
         self._settle_body(before, ended=True)
         raise Finish from None
 
-    def _describe(self, chunks: list[bytes], status: int, declared: str | None) -> _Body:
+    def _describe(self, chunks: list[Any], status: int, declared: str | None) -> _Body:
         is_allowed = not self._should_not_send_content(status)
-        return _Body(sum(map(len, chunks)), declared or None, is_allowed=is_allowed)
+        length = sum(len(chunk) for chunk in chunks if isinstance(chunk, bytes))  # else it is an error, told elsewhere
+        return _Body(length, declared or None, is_allowed=is_allowed)
 
     def _settle_body(self, before: _Body, *, ended: bool) -> None:
         """Make the body that the hooks have left fit what has been said of it."""
